@@ -1,0 +1,1 @@
+//! Enrolment, check-in, hand-over to the engine, reports.

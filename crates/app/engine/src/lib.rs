@@ -1,0 +1,1 @@
+//! Compiles orders into steps, journals, runs, resumes, undoes.

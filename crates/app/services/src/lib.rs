@@ -1,0 +1,1 @@
+//! Server use cases.

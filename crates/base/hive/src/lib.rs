@@ -1,0 +1,1 @@
+//! Offline registry hives: read, recover, edit in place.

@@ -1,0 +1,1 @@
+//! Joins source and target objects into translations and explains each decision.

@@ -1,0 +1,1 @@
+//! Domain nouns, typed ids, time windows and the device life cycle.

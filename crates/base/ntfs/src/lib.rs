@@ -1,0 +1,1 @@
+//! Reads an unmounted NTFS volume: records, names, security ids.

@@ -1,0 +1,1 @@
+//! SID, ACE, ACL and security descriptor: lossless codec and SID translation.

@@ -1,0 +1,1 @@
+//! DTOs of the admin API with their OpenAPI description.

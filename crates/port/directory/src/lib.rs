@@ -1,0 +1,1 @@
+//! What a directory must offer: reading, testing a connection, preparing computer accounts.
