@@ -1,1 +1,37 @@
-//! The platform seam.
+//! The platform seam: what the engine may see of a device, and the one way to
+//! change it.
+//!
+//! What must stay true:
+//! - views are read-only; the only mutation is a [`Change`] executed through
+//!   [`Machine::prepare`], [`Machine::execute`] and [`Machine::revert`];
+//! - `prepare` saves every before-image and changes nothing; `execute` may be
+//!   repeated after a crash at any instruction; `revert` restores before-images
+//!   and never applies an inverse map;
+//! - nothing is deleted: what must go is renamed into a park;
+//! - no secret is part of a change, a before-image or an error.
+
+mod change;
+mod facts;
+mod ignored;
+mod join;
+mod machine;
+mod map;
+mod seen;
+mod sid;
+mod winpath;
+
+pub use change::{
+    BadChange, Before, BlobRef, CHANGE_VERSION, Change, ChangeDoc, Counts, FolderCounts, Outcome,
+    RegData, UndoClass, Undone,
+};
+pub use facts::{
+    AdMembership, Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState, LocalGroup,
+    OsFacts, Pending, Power, Profile, ProfileHealth, VolumeFacts,
+};
+pub use ignored::Ignored;
+pub use join::{AdTarget, Controller, JoinProof, JoinTarget, Reach, Secret, SecretId};
+pub use machine::{BeforeStore, BlobWriter, Cx, Inputs, Machine, MachineError, Progress};
+pub use map::{BadMap, MapRef, Mode, SidMap};
+pub use seen::{FileScope, Scope, SidCount, SidsSeen};
+pub use sid::{BadSid, SidText};
+pub use winpath::{BadPath, WinPath};

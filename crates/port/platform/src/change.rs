@@ -1,0 +1,325 @@
+//! The one vocabulary of mutation: every change of a device is a [`Change`].
+//!
+//! What must stay true: a change is data (it can be written down, read by a
+//! later version and repeated), it names its inputs by reference (maps,
+//! secrets), and what it did can be told from its before-image alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{HiveRef, JoinState};
+use crate::join::{JoinTarget, SecretId};
+use crate::map::{MapRef, Mode};
+use crate::seen::FileScope;
+use crate::sid::SidText;
+use crate::winpath::WinPath;
+
+/// Version this code writes. Older versions are read for ever.
+pub const CHANGE_VERSION: u16 = 1;
+
+/// One mutation of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// Leave the directory `from` for a workgroup. Local only: no directory is
+    /// contacted and no source object is disabled. The old machine secret is
+    /// neither read nor kept.
+    Leave {
+        /// Where the device is now; anything else is refused.
+        from: JoinState,
+    },
+    /// Join `target` with the machine secret `secret`.
+    Join {
+        /// Where to.
+        target: JoinTarget,
+        /// The machine password: UTF-8 text, no line end.
+        secret: SecretId,
+    },
+    /// Make `path` the profile of `target_sid`. A registration of the target
+    /// that exists already is parked (renamed), never deleted.
+    RekeyProfile {
+        /// Owner now.
+        source_sid: SidText,
+        /// Owner afterwards.
+        target_sid: SidText,
+        /// The profile folder; it keeps its name.
+        path: WinPath,
+    },
+    /// Translate the descriptors of files and folders.
+    TranslateFiles {
+        /// Which.
+        scope: FileScope,
+        /// Pairs.
+        map: MapRef,
+        /// Add or replace.
+        mode: Mode,
+    },
+    /// Translate the security cells of one hive (and, in SOFTWARE and SYSTEM,
+    /// the listed values that hold descriptors or SIDs).
+    TranslateHive {
+        /// Which.
+        hive: HiveRef,
+        /// Pairs.
+        map: MapRef,
+        /// Add or replace.
+        mode: Mode,
+    },
+    /// Translate members of local groups.
+    TranslateLocalGroups {
+        /// Pairs.
+        map: MapRef,
+        /// Add or replace.
+        mode: Mode,
+    },
+    /// Set or remove one registry value of a machine hive (guards).
+    SetRegistryValue {
+        /// SOFTWARE or SYSTEM.
+        hive: HiveRef,
+        /// Key below the hive's root, backslash separated; made if missing.
+        key: String,
+        /// Value name.
+        name: String,
+        /// New data; `None` removes the value.
+        data: Option<RegData>,
+    },
+    /// Grant or take away one account right (guards: deny logon).
+    SetAccountRight {
+        /// Whose.
+        sid: SidText,
+        /// Name of the right, for example `SeDenyInteractiveLogonRight`.
+        right: String,
+        /// Held afterwards or not.
+        held: bool,
+    },
+    /// Make a folder that only SYSTEM and Administrators may open.
+    MakeFolder {
+        /// Which; parents must exist.
+        path: WinPath,
+    },
+    /// Rename a file or folder into the park; nothing is ever deleted.
+    Park {
+        /// What.
+        path: WinPath,
+        /// Name in the park, unique within the run.
+        name: String,
+    },
+}
+
+impl Change {
+    /// One line for people and logs; holds no secret.
+    pub fn describe(&self) -> String {
+        match self {
+            Change::Leave { from } => format!("leave {}", from.describe()),
+            Change::Join { target, .. } => format!("join {}", target.describe()),
+            Change::RekeyProfile {
+                source_sid,
+                target_sid,
+                path,
+            } => format!("hand profile {path} from {source_sid} to {target_sid}"),
+            Change::TranslateFiles { .. } => "translate files".to_owned(),
+            Change::TranslateHive { hive, .. } => format!("translate hive {}", hive.label()),
+            Change::TranslateLocalGroups { .. } => "translate local groups".to_owned(),
+            Change::SetRegistryValue {
+                hive, key, name, ..
+            } => format!("set registry value {}\\{key}\\{name}", hive.label()),
+            Change::SetAccountRight { sid, right, held } => {
+                let verb = if *held { "give" } else { "take" };
+                format!("{verb} {sid} the right {right}")
+            }
+            Change::MakeFolder { path } => format!("make folder {path}"),
+            Change::Park { path, .. } => format!("park {path}"),
+        }
+    }
+
+    /// How far the change can be undone, as far as the change alone tells.
+    pub fn undo_class(&self) -> UndoClass {
+        match self {
+            Change::Leave { .. } => UndoClass::Equivalent {
+                differences: vec![
+                    "coming back is a new join of the same account with a new machine password"
+                        .to_owned(),
+                ],
+            },
+            Change::Join { .. } => UndoClass::Equivalent {
+                differences: vec![
+                    "the device ends in a workgroup; the account stays in the target".to_owned(),
+                ],
+            },
+            _ => UndoClass::Exact,
+        }
+    }
+}
+
+/// Registry data of the types guards need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum RegData {
+    /// `REG_SZ`.
+    Text(String),
+    /// `REG_DWORD`.
+    Dword(u32),
+}
+
+/// How exactly a change can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum UndoClass {
+    /// Byte for byte, timestamps aside.
+    Exact,
+    /// The same in effect.
+    Equivalent {
+        /// What differs, for people.
+        differences: Vec<String>,
+    },
+    /// Cannot be undone.
+    None {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// What a change covers. Numbers come from the plan made by `prepare`, so they
+/// are the same however often `execute` was interrupted, and a rehearsal gives
+/// the numbers of the real run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Objects looked at: files, keys, groups, values.
+    pub seen: u64,
+    /// Objects that change.
+    pub changed: u64,
+    /// Distinct descriptors looked at.
+    pub descriptors: u64,
+    /// Distinct descriptors that change.
+    pub descriptors_changed: u64,
+    /// Objects left alone because they, or one of their names, are ignored.
+    pub ignored: u64,
+    /// Objects where *add* would not fit and *replace* was done.
+    pub fallbacks: u64,
+    /// Objects left alone because their descriptor could not be understood.
+    pub refused: u64,
+    /// SIDs found in names, values and text: counted, not changed.
+    pub text_sids: u64,
+    /// Bytes the before-image takes.
+    pub undo_bytes: u64,
+    /// `seen` and `changed` for each folder of [`FileScope::count_under`], by
+    /// the folder's text as given.
+    pub by_folder: BTreeMap<String, FolderCounts>,
+}
+
+/// Numbers of one folder and everything below it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderCounts {
+    /// Objects looked at.
+    pub seen: u64,
+    /// Objects that change.
+    pub changed: u64,
+}
+
+/// Everything needed to undo a change, made before the change.
+///
+/// Small images are inside `data`; bulk ones are blobs of the undo store. The
+/// engine does not look into `data`: it belongs to the platform that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Version of `data`, chosen by the platform.
+    pub v: u16,
+    /// How exactly it can be undone on this device.
+    pub undo: UndoClass,
+    /// What the change will cover.
+    pub counts: Counts,
+    /// Remarks for the report (fallbacks, refused objects), at most 100.
+    pub notes: Vec<String>,
+    /// Blobs of the undo store that belong to it.
+    pub blobs: Vec<BlobRef>,
+    /// The platform's own image.
+    pub data: serde_json::Value,
+}
+
+/// A blob of the undo store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// Name inside the change's part of the store.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// CRC-32 (IEEE) of the content.
+    pub crc32: u32,
+}
+
+/// What an executed change reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What it covered.
+    pub counts: Counts,
+    /// Remarks for the report.
+    pub notes: Vec<String>,
+    /// The device must restart before the next change.
+    pub reboot: bool,
+}
+
+/// What a reverted change reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// Objects the change may have touched and that now equal their
+    /// before-image.
+    pub objects: u64,
+    /// Remarks for the report.
+    pub notes: Vec<String>,
+}
+
+/// A change with its version, as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+pub struct ChangeDoc {
+    /// Version of the vocabulary.
+    pub v: u16,
+    /// The change.
+    pub change: Change,
+}
+
+impl From<Change> for ChangeDoc {
+    fn from(change: Change) -> ChangeDoc {
+        ChangeDoc {
+            v: CHANGE_VERSION,
+            change,
+        }
+    }
+}
+
+/// Why a written change cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadChange {
+    /// A newer program wrote it.
+    #[error(
+        "the change has version {found}, this program reads up to {CHANGE_VERSION}; install the newer agent and start again"
+    )]
+    Newer {
+        /// Its version.
+        found: u64,
+    },
+    /// It is damaged.
+    #[error("the change cannot be read: {0}")]
+    Damaged(String),
+}
+
+impl TryFrom<serde_json::Value> for ChangeDoc {
+    type Error = BadChange;
+
+    fn try_from(value: serde_json::Value) -> Result<ChangeDoc, BadChange> {
+        let damaged = |why: &str| BadChange::Damaged(why.to_owned());
+        let v = value
+            .get("v")
+            .and_then(serde_json::Value::as_u64)
+            .ok_or_else(|| damaged("no version"))?;
+        if v == 0 || v > u64::from(CHANGE_VERSION) {
+            return Err(BadChange::Newer { found: v });
+        }
+        let change = value.get("change").ok_or_else(|| damaged("no change"))?;
+        Ok(ChangeDoc {
+            v: CHANGE_VERSION,
+            change: serde_json::from_value(change.clone())
+                .map_err(|error| BadChange::Damaged(error.to_string()))?,
+        })
+    }
+}
