@@ -1,0 +1,80 @@
+//! Licences: how many devices may move from where to where.
+
+use chrono::{DateTime, Utc};
+use gw_model::LicenceId;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A licence that was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Licence {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: LicenceId,
+    /// What it says.
+    pub terms: LicenceTerms,
+    /// Devices that took a seat.
+    pub used: u64,
+    /// Whether it counts now.
+    pub state: LicenceState,
+    /// When it was added.
+    pub added_at: DateTime<Utc>,
+}
+
+/// What a licence says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LicenceTerms {
+    /// Serial number given by the issuer.
+    pub serial: String,
+    /// Whom it was issued to.
+    pub licensee: String,
+    /// Name of the issuer.
+    pub issuer: String,
+    /// Devices that may be migrated.
+    pub devices: u32,
+    /// DNS name of the source domain.
+    pub source: String,
+    /// DNS name of the target domain.
+    pub target: String,
+    /// Issued for trying.
+    pub trial: bool,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it stops counting; absent: never.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Whether a licence counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenceState {
+    /// It has seats left.
+    Valid,
+    /// Every seat is taken.
+    Exhausted,
+    /// Its time is over.
+    Expired,
+    /// Its issuer is not trusted by this server.
+    UntrustedIssuer,
+}
+
+/// A licence as it arrives: one string.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LicenceInput {
+    /// The string, spaces and line ends allowed anywhere.
+    pub licence: String,
+}
+
+/// What a licence string says, without adding it. 200 whether or not it would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LicenceCheck {
+    /// Whether it could be added and would count.
+    pub ok: bool,
+    /// What it says, when its signature is good.
+    pub terms: Option<LicenceTerms>,
+    /// Stable code of the refusal, `snake_case`.
+    pub code: Option<String>,
+    /// What it means for this customer, or why it is refused and what to do.
+    pub message: String,
+}

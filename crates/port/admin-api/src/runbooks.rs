@@ -1,0 +1,84 @@
+//! Runbooks: the *what* of a migration.
+
+use chrono::{DateTime, Utc};
+use gw_model::{DirectoryId, RunbookId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Secret;
+
+/// A runbook in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookSummary {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: RunbookId,
+    /// Its name, unique within the customer.
+    pub name: String,
+    /// Directories a device may come from.
+    #[schema(value_type = Vec<String>)]
+    pub source_directory_ids: Vec<DirectoryId>,
+    /// The directory it goes to.
+    #[schema(value_type = String)]
+    pub target_directory_id: DirectoryId,
+    /// Number of the newest version, the value of the `ETag`.
+    pub version: i64,
+    /// When that version was saved.
+    pub changed_at: DateTime<Utc>,
+    /// Batches that use it.
+    pub batches: u64,
+}
+
+/// One version of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Runbook {
+    /// The line in the list.
+    pub summary: RunbookSummary,
+    /// Number of this version.
+    pub version: i64,
+    /// SHA-256 of the document, 64 hexadecimal digits; orders name it.
+    pub hash: String,
+    /// The runbook document: general settings and six tabs. Its fields and
+    /// defaults are those of `GET /api/v1/runbook-template`.
+    #[schema(value_type = Object)]
+    pub document: serde_json::Value,
+    /// Whether a password for the join account is stored.
+    pub join_password_set: bool,
+}
+
+/// Makes a runbook or its next version.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunbookInput {
+    /// The whole document. Unknown fields and values that contradict each
+    /// other are refused, each by its path.
+    #[schema(value_type = Object)]
+    pub document: serde_json::Value,
+    /// Password of the join account named in the document. Never part of the
+    /// document and never sent to a device. Absent in a change: the stored
+    /// one stays.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password")]
+    pub join_password: Option<Secret>,
+}
+
+/// A version that was saved once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookVersion {
+    /// Its number.
+    pub version: i64,
+    /// When it was saved.
+    pub saved_at: DateTime<Utc>,
+    /// Sign-in name of who saved it.
+    pub saved_by: String,
+    /// SHA-256 of the document, 64 hexadecimal digits.
+    pub hash: String,
+}
+
+/// A new runbook as the editor opens it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookTemplate {
+    /// A document in which every field has its default.
+    #[schema(value_type = Object)]
+    pub document: serde_json::Value,
+}
