@@ -21,7 +21,11 @@ impl<T> Page<T> {
     #[must_use]
     pub fn whole(items: Vec<T>) -> Self {
         let total = Some(items.len() as u64);
-        Self { items, next_cursor: None, total }
+        Self {
+            items,
+            next_cursor: None,
+            total,
+        }
     }
 }
 
