@@ -1,0 +1,149 @@
+//! `bench`: the budgets, each with value, goal and peer, measured in one run.
+
+use crate::{
+    lab,
+    run::{cargo, command, output, python, root, run, target_dir},
+    setup,
+};
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::{fs, path::Path};
+
+/// One budget.
+#[derive(Serialize, Deserialize, Clone)]
+struct Row {
+    name: String,
+    value: f64,
+    unit: String,
+    goal: String,
+    /// A program measured in the same run, or "absolute".
+    peer: String,
+    /// Ours against the peer's, where there is one.
+    ratio: Option<f64>,
+    met: bool,
+    /// Why it is not met, if it is not.
+    #[serde(default)]
+    because: String,
+}
+
+/// Programs that measure and print rows, as JSON lines of [`Row`].
+const PROGRAMS: &[(&str, &[&str])] = &[
+    (
+        "secdesc",
+        &[
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "gw-secdesc",
+            "--example",
+            "bench_translate",
+        ],
+    ),
+    (
+        "hive",
+        &[
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "gw-hive",
+            "--example",
+            "bench_remap",
+        ],
+    ),
+    (
+        "match",
+        &[
+            "run",
+            "--quiet",
+            "--release",
+            "-p",
+            "gw-matching",
+            "--example",
+            "bench_match",
+        ],
+    ),
+];
+
+pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
+    setup::ensure()?;
+    let wanted = |row: &str| name.is_none_or(|name| row.contains(name));
+    let mut rows = Vec::new();
+    for (program, arguments) in PROGRAMS {
+        if wanted(program) {
+            rows.extend(parse(&output(&mut cargo(arguments))?)?);
+        }
+    }
+    if ["ad-import", "check-ins", "server"]
+        .iter()
+        .any(|row| wanted(row))
+    {
+        run(&mut cargo(&[
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "-p",
+            "godwit",
+            "-p",
+            "godwit-agent",
+            "-p",
+            "gw-lab",
+        ]))?;
+        let mut lab = command(target_dir().join("release/gw-lab"));
+        lab.arg("bench")
+            .arg("--bin-dir")
+            .arg(target_dir().join("release"))
+            .arg("--dir")
+            .arg(lab::lab_dir())
+            .arg("--python")
+            .arg(python())
+            .arg("--checkers")
+            .arg(root().join("crates/dev/lab/checker"));
+        rows.extend(
+            parse(&output(&mut lab)?)?
+                .into_iter()
+                .filter(|row| wanted(&row.name)),
+        );
+    }
+    print(&rows);
+    if let Some(path) = json {
+        fs::write(
+            path,
+            serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }))?,
+        )?;
+    }
+    let unmet = rows
+        .iter()
+        .filter(|row| !row.met && row.because.is_empty())
+        .count();
+    if unmet > 0 {
+        bail!("{unmet} budgets are not met and not explained");
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Vec<Row>> {
+    text.lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).with_context(|| format!("not a row: {line}")))
+        .collect()
+}
+
+fn print(rows: &[Row]) {
+    println!(
+        "{:<22} {:>14} {:<16} {:<34} {:<14} {:>6}  met",
+        "budget", "value", "unit", "goal", "peer", "ratio"
+    );
+    for row in rows {
+        let ratio = row
+            .ratio
+            .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let met = if row.met { "yes" } else { "NO" };
+        println!(
+            "{:<22} {:>14.2} {:<16} {:<34} {:<14} {ratio:>6}  {met} {}",
+            row.name, row.value, row.unit, row.goal, row.peer, row.because
+        );
+    }
+}

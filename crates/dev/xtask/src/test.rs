@@ -1,0 +1,231 @@
+//! `test`: everything, or one part. A part that cannot run fails; it is not skipped.
+
+mod postgres;
+
+use crate::{
+    lab,
+    run::{cargo, command, python, root, run, run_within, target_dir},
+    setup, windows,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// In the order in which they run: cheap ones first.
+const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab", "e2e"];
+
+pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let mut parts: Vec<&str> = match part {
+        Some(part) => vec![part],
+        None => PARTS.to_vec(),
+    };
+    if part.is_none() && in_ci {
+        parts.push("fixtures");
+    }
+    let mut table = Vec::new();
+    let mut failed = Vec::new();
+    for part in parts {
+        println!("== test {part}");
+        let started = Instant::now();
+        let done = run_part(part);
+        let minutes = started.elapsed().as_secs_f64() / 60.0;
+        if let Err(error) = &done {
+            eprintln!("error: {part}: {error:#}");
+            failed.push(part);
+        }
+        table.push((part, minutes, done.is_ok()));
+    }
+    println!("\npart       minutes  result");
+    for (part, minutes, ok) in &table {
+        println!(
+            "{part:<10} {minutes:>7.1}  {}",
+            if *ok { "passed" } else { "FAILED" }
+        );
+    }
+    println!(
+        "{} passed, {} failed",
+        table.len() - failed.len(),
+        failed.len()
+    );
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("failed: {}", failed.join(", "))
+    }
+}
+
+fn run_part(part: &str) -> Result<()> {
+    match part {
+        "unit" => run(&mut cargo(&[
+            "test",
+            "--workspace",
+            "--locked",
+            "--quiet",
+            "--lib",
+            "--bins",
+        ])),
+        "suite" => suite(),
+        "pg" => postgres::run_parts(),
+        "web" => web(),
+        "windows" => windows::run_verb(),
+        "lab" => lab_part(),
+        "e2e" => e2e(),
+        "fixtures" => fixtures(),
+        other => bail!(
+            "there is no part `{other}`; choose one of {}, fixtures",
+            PARTS.join(", ")
+        ),
+    }
+}
+
+/// Integration tests and the checkers' own proof that they find what is planted.
+fn suite() -> Result<()> {
+    setup::ensure()?;
+    run(&mut cargo(&[
+        "test",
+        "--workspace",
+        "--locked",
+        "--quiet",
+        "--test",
+        "*",
+    ]))?;
+    let checkers = root().join("crates/dev/lab/checker");
+    for script in [
+        "sd_rewrite.py",
+        "hive_check.py",
+        "secret_search.py",
+        "python_agent.py",
+    ] {
+        let path = checkers.join(script);
+        if path.is_file() {
+            run_within(
+                command(python()).arg(path).arg("--self-test"),
+                Duration::from_secs(300),
+            )?;
+        } else {
+            bail!("the checker {script} is missing");
+        }
+    }
+    Ok(())
+}
+
+/// The console: types, lints, unit tests, bundle.
+fn web() -> Result<()> {
+    setup::ensure()?;
+    let web = root().join("web");
+    for script in ["check", "test"] {
+        run(command("npm")
+            .args(["run", "--silent", script])
+            .current_dir(&web))?;
+    }
+    build_console()
+}
+
+/// Builds the console's bundle if a source is newer than it.
+pub(crate) fn build_console() -> Result<()> {
+    let web = root().join("web");
+    if !web.join("package.json").is_file() {
+        return Ok(());
+    }
+    let built = web
+        .join("dist/index.html")
+        .metadata()
+        .and_then(|meta| meta.modified())
+        .ok();
+    let newest = newest(&web);
+    if built.is_some_and(|built| built >= newest) {
+        return Ok(());
+    }
+    run(command("npm")
+        .args(["run", "--silent", "build"])
+        .current_dir(&web))
+    .context("building the console")
+}
+
+fn newest(web: &std::path::Path) -> std::time::SystemTime {
+    let mut newest = std::time::UNIX_EPOCH;
+    let mut stack: Vec<PathBuf> = vec![
+        web.join("src"),
+        web.join("index.html"),
+        web.join("package.json"),
+        web.join("vite.config.ts"),
+    ];
+    while let Some(path) = stack.pop() {
+        if let Ok(entries) = std::fs::read_dir(&path) {
+            stack.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        if let Ok(modified) = path.metadata().and_then(|meta| meta.modified()) {
+            newest = newest.max(modified);
+        }
+    }
+    newest
+}
+
+/// The default scenario and each way to break it.
+fn lab_part() -> Result<()> {
+    lab::run_verb(&arguments("ad-ad", None))?;
+    lab::run_verb(&arguments("proxy", None))?;
+    for name in ["join", "verify", "power"] {
+        lab::run_verb(&arguments("ad-ad", Some(name)))?;
+    }
+    Ok(())
+}
+
+fn arguments(scenario: &str, scenario_break: Option<&str>) -> lab::Arguments {
+    lab::Arguments {
+        scenario: scenario.to_owned(),
+        devices: 1,
+        files: 20_000,
+        scenario_break: scenario_break.map(str::to_owned),
+        json: Some(target_dir().join(format!(
+            "lab-{scenario}-{}.json",
+            scenario_break.unwrap_or("plain")
+        ))),
+        ..lab::Arguments::default()
+    }
+}
+
+/// The console in Chromium, from the first sign-in to a verified run of a lab device.
+fn e2e() -> Result<()> {
+    lab::run_verb(&arguments("console", None))
+}
+
+/// Real data that is not part of the project.
+fn fixtures() -> Result<()> {
+    let dir = std::env::var_os("GODWIT_FIXTURES")
+        .map_or_else(|| root().join("../shared/fixtures"), PathBuf::from);
+    if !dir.is_dir() {
+        if std::env::var("CI").is_ok_and(|value| value == "true") {
+            bail!("{} is missing; set GODWIT_FIXTURES", dir.display());
+        }
+        println!(
+            "no fixtures at {}: 0 cases were checked; set GODWIT_FIXTURES",
+            dir.display()
+        );
+        return Ok(());
+    }
+    setup::ensure()?;
+    lab::build()?;
+    windows::build()?;
+    let checkers = root().join("crates/dev/lab/checker");
+    let native = target_dir().join("debug/godwit-agent");
+    for script in ["fixtures_sd.py", "fixtures_hive.py"] {
+        for wine in [false, true] {
+            let mut python = command(python());
+            python
+                .arg(checkers.join(script))
+                .arg("--fixtures")
+                .arg(&dir);
+            if wine {
+                python.arg("--agent").arg(windows::agent()).arg("--wine");
+            } else {
+                python.arg("--agent").arg(&native);
+            }
+            run_within(&mut python, Duration::from_secs(20 * 60))?;
+        }
+    }
+    Ok(())
+}
