@@ -6,7 +6,7 @@
 use crate::run::{cargo, have, output, run};
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 #[derive(Deserialize)]
 struct Deny {
@@ -38,32 +38,25 @@ struct Sources {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
+struct Lock {
+    package: Vec<Locked>,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct Locked {
     name: String,
-    version: String,
-    license: Option<String>,
     source: Option<String>,
 }
 
 pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(workspace.join("deny.toml")).context("deny.toml")?;
     let rules: Deny = toml::from_str(&text).context("deny.toml")?;
-    let json = output(
-        cargo(&["metadata", "--format-version", "1", "--offline", "--locked"])
-            .current_dir(workspace),
-    )?;
-    let metadata: Metadata = serde_json::from_str(&json)?;
+    let lock: Lock = toml::from_str(&fs::read_to_string(workspace.join("Cargo.lock"))?)?;
     let mut findings = Vec::new();
-    for package in &metadata.packages {
+    for package in &lock.package {
         let Some(source) = &package.source else {
             continue;
         };
-        let named = format!("{} {}", package.name, package.version);
         let registry = source.trim_start_matches("registry+");
         if !rules
             .sources
@@ -71,20 +64,39 @@ pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
             .iter()
             .any(|allowed| allowed == registry)
         {
-            findings.push(format!("{named} comes from {source}"));
+            findings.push(format!("{} comes from {source}", package.name));
         }
-        if rules
-            .bans
-            .deny
-            .iter()
-            .any(|banned| banned.name == package.name)
-        {
-            findings.push(format!("{named} is banned by deny.toml"));
+    }
+    // What is compiled on any platform; the lock file also names what nobody switched on.
+    let tree = output(
+        cargo(&[
+            "tree",
+            "--workspace",
+            "--target",
+            "all",
+            "--offline",
+            "--locked",
+            "--prefix",
+            "none",
+        ])
+        .args(["-e", "normal,build,dev", "--format", "{p}|{l}"])
+        .current_dir(workspace),
+    )?;
+    let built: BTreeSet<&str> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .collect();
+    for line in built {
+        let Some((package, licence)) = line.split_once('|') else {
+            continue;
+        };
+        let name = package.split_whitespace().next().unwrap_or_default();
+        if rules.bans.deny.iter().any(|banned| banned.name == name) {
+            findings.push(format!("{package} is banned by deny.toml"));
         }
-        let licence = package.license.as_deref().unwrap_or("");
         if !satisfied(licence, &rules.licenses.allow) {
             findings.push(format!(
-                "{named} is licensed `{licence}`, which deny.toml does not allow"
+                "{package} is licensed `{licence}`, which deny.toml does not allow"
             ));
         }
     }
