@@ -10,12 +10,10 @@ use crate::messages::Severity;
 /// One line from a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AgentLogLine {
-    /// Opaque and unique; later lines of one device sort higher.
-    pub id: String,
-    /// The device's time, corrected by its known skew.
+    /// Its number; later lines of one device have higher ones.
+    pub seq: i64,
+    /// When, by the device's view of server time.
     pub at: DateTime<Utc>,
-    /// When the server got it.
-    pub received_at: DateTime<Utc>,
     /// The device.
     #[schema(value_type = String)]
     pub device_id: DeviceId,
@@ -26,10 +24,8 @@ pub struct AgentLogLine {
     pub run_id: Option<RunId>,
     /// How grave it is.
     pub severity: Severity,
-    /// Stable event code.
-    pub code: String,
-    /// The step it is about.
-    pub step: Option<String>,
+    /// Number in the catalogue of events.
+    pub code: u16,
     /// What happened, for a person.
     pub text: String,
 }

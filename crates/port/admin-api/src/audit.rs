@@ -1,52 +1,35 @@
 //! Who did what.
 
 use chrono::{DateTime, Utc};
-use gw_model::CustomerId;
+use gw_model::{AuditId, CustomerId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// One entry of the audit trail. Entries are only ever added.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
-    /// Its number; later entries have higher ones.
-    pub seq: i64,
-    /// When it happened; for a counted entry, first.
+    /// Its id, ascending in time.
+    #[schema(value_type = String)]
+    pub id: AuditId,
+    /// When it happened; for a counted refusal, first.
     pub at: DateTime<Utc>,
-    /// Who did it.
-    pub actor: AuditActor,
-    /// Stable name of what was done, such as `runbook.save`.
+    /// When it was last repeated.
+    pub last_at: DateTime<Utc>,
+    /// Who: an administrator's name, `system`, or `agent`.
+    pub actor: String,
+    /// What was done, such as `runbook.save`.
     pub action: String,
     /// The customer it concerns.
     #[schema(value_type = Option<String>)]
     pub customer_id: Option<CustomerId>,
-    /// What it was done to: the id, or another name a person recognises.
-    pub subject: Option<String>,
+    /// Id of what it was done to.
+    pub object: Option<String>,
     /// What was done, for a person.
-    pub text: String,
-    /// Address of the request.
+    pub detail: String,
+    /// Address it came from.
     pub source: Option<String>,
     /// How often it happened: refusals are counted per cause, source and hour.
     pub count: u64,
-}
-
-/// Who did something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum AuditActor {
-    /// An administrator.
-    Admin {
-        /// Sign-in name.
-        name: String,
-    },
-    /// An agent.
-    Agent {
-        /// Name of its device.
-        device: String,
-    },
-    /// The server itself.
-    System,
-    /// Someone who did not prove who they are.
-    Stranger,
 }
 
 /// Which entries are wanted; the newest come first.

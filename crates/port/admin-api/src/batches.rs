@@ -1,11 +1,8 @@
 //! Batches: the *which and when* of a migration.
 
-use chrono::{DateTime, Utc};
 use gw_model::{BatchId, DeviceId, DirectoryId, RunbookId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-
-use crate::devices::DeviceSummary;
 
 /// A batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,8 +22,6 @@ pub struct Batch {
     pub mode: BatchMode,
     /// Its runbooks with their windows, in the order they are listed.
     pub runbooks: Vec<BatchRunbook>,
-    /// Off: its devices get no orders.
-    pub enabled: bool,
     /// Where its devices stand.
     pub counts: BatchCounts,
     /// Number of this version, the value of the `ETag`.
@@ -75,20 +70,14 @@ pub enum BatchZone {
 }
 
 /// Where the devices of a batch stand.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BatchCounts {
+    /// Devices on its list: members, or exceptions.
+    pub listed: u64,
     /// Devices it means now.
     pub devices: u64,
-    /// Of those, with a trusted agent.
-    pub ready: u64,
-    /// At work now.
-    pub running: u64,
-    /// Finished every runbook.
-    pub migrated: u64,
-    /// Went back: restored or returned.
-    pub back: u64,
-    /// Held with a way in; a person must look.
-    pub held: u64,
+    /// Of those, with every runbook finished.
+    pub finished: u64,
 }
 
 /// Makes or changes a batch. Its devices are changed by their own routes.
@@ -107,17 +96,20 @@ pub struct BatchInput {
     pub mode: BatchMode,
     /// Its runbooks.
     pub runbooks: Vec<BatchRunbook>,
-    /// Whether its devices get orders.
-    pub enabled: bool,
 }
 
 /// A device on the list of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BatchDevice {
     /// The device.
-    pub device: DeviceSummary,
-    /// When it was put on the list.
-    pub added_at: DateTime<Utc>,
+    #[schema(value_type = String)]
+    pub device_id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// Its serial number, if its agent told.
+    pub serial: Option<String>,
+    /// Whether it has a trusted agent.
+    pub trusted: bool,
 }
 
 /// Which devices of a list are wanted, ordered by name.

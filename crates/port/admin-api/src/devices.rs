@@ -1,11 +1,12 @@
 //! Devices and their agents.
 
 use chrono::{DateTime, Utc};
-use gw_model::{AgentId, BatchId, DeviceId, DirectoryId, RunId, RunbookId};
+use gw_model::{AgentId, BatchId, DeviceId, DirectoryId, ObjectId, RunbookId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::objects::ObjectRef;
+use crate::psks::PskPolicy;
+use crate::runs::RunSummary;
 
 /// A device in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -15,20 +16,15 @@ pub struct DeviceSummary {
     pub id: DeviceId,
     /// Computer name.
     pub name: String,
-    /// DNS host name, when the directory knows one.
-    pub dns_name: Option<String>,
-    /// The directory it is in now.
-    #[schema(value_type = String)]
-    pub directory_id: DirectoryId,
+    /// The directory it is in now, as far as is known.
+    #[schema(value_type = Option<String>)]
+    pub directory_id: Option<DirectoryId>,
     /// Where its agent stands.
     pub trust: TrustState,
-    /// What its last run came to, or that one is under way.
-    pub migration: MigrationState,
-    /// The batch it is in now, by list or as part of "all except".
-    #[schema(value_type = Option<String>)]
-    pub batch_id: Option<BatchId>,
-    /// Serial number, as the agent reported it.
+    /// Serial number, as the agent told.
     pub serial: Option<String>,
+    /// Edition of Windows, as the agent told.
+    pub os: Option<String>,
     /// Version of the agent.
     pub agent_version: Option<String>,
     /// When the agent was last heard of; up to 30 s behind.
@@ -42,35 +38,13 @@ pub enum TrustState {
     /// No agent has enrolled.
     NoAgent,
     /// Enrolled; an administrator has to approve it.
-    AwaitingApproval,
+    Pending,
     /// Enrolled and trusted: it gets orders.
     Trusted,
     /// A second machine claims this device; a person has to decide.
     Conflict,
-    /// One key was seen on two machines; both are held.
-    Cloned,
     /// Its key was revoked.
     Revoked,
-}
-
-/// What became of a device so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MigrationState {
-    /// Nothing has run.
-    NotStarted,
-    /// It has an order and waits for its window.
-    Ordered,
-    /// A run is under way.
-    Running,
-    /// Moved and verified.
-    Migrated,
-    /// Stopped before it left; as it was.
-    Restored,
-    /// Went back to the source and proved it.
-    Returned,
-    /// Held with a proven way in.
-    Held,
 }
 
 /// Which devices are wanted, ordered by name.
@@ -82,15 +56,9 @@ pub struct DeviceQuery {
     /// Only in this state of trust.
     #[param(inline)]
     pub trust: Option<TrustState>,
-    /// Only in this state of migration.
-    #[param(inline)]
-    pub migration: Option<MigrationState>,
     /// Only from this directory.
     #[param(value_type = Option<String>)]
     pub directory_id: Option<DirectoryId>,
-    /// Only in this batch now.
-    #[param(value_type = Option<String>)]
-    pub batch_id: Option<BatchId>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Rows per page, 1 to 500.
@@ -103,14 +71,48 @@ pub struct Device {
     /// The line in the list.
     pub summary: DeviceSummary,
     /// The computer objects it is or was, newest first.
-    pub computers: Vec<ObjectRef>,
-    /// Its agents: the live one first, then a claimant, then earlier ones.
+    pub computers: Vec<DeviceComputer>,
+    /// Its agents: the one that holds the device first, then a rival, then earlier ones.
     pub agents: Vec<Agent>,
+    /// The batch it is in now.
+    pub batch: Option<DeviceBatch>,
     /// What each runbook of its batch would do now, and why.
     pub eligibility: Vec<Eligibility>,
-    /// Its newest run.
+    /// Its newest runs, at most 20.
+    pub runs: Vec<RunSummary>,
+    /// Counts re-images; a runbook runs once per incarnation.
+    pub incarnation: i64,
+}
+
+/// A computer object that a device is or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceComputer {
+    /// The directory.
+    #[schema(value_type = String)]
+    pub directory_id: DirectoryId,
+    /// The directory's own id of the computer.
+    pub guid: String,
+    /// The imported object, if it is imported.
     #[schema(value_type = Option<String>)]
-    pub last_run_id: Option<RunId>,
+    pub object_id: Option<ObjectId>,
+    /// SID of the machine account.
+    pub sid: Option<String>,
+    /// From when.
+    pub since: DateTime<Utc>,
+    /// Until when; absent for the current one.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// The batch a device is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceBatch {
+    /// The batch.
+    #[schema(value_type = String)]
+    pub id: BatchId,
+    /// Its name.
+    pub name: String,
+    /// True when the device is on its list, false when a catch-all holds it.
+    pub listed: bool,
 }
 
 /// An agent that enrolled for a device.
@@ -121,20 +123,22 @@ pub struct Agent {
     pub id: AgentId,
     /// Where it stands.
     pub trust: TrustState,
-    /// Thumbprint of its signing key (SHA-256, hexadecimal).
-    pub key_thumbprint: String,
-    /// What it said about its machine at enrolment.
+    /// Whether it holds the device; a rival does not.
+    pub holds_device: bool,
+    /// Id of its signing key.
+    pub key_id: String,
+    /// The policy under which it enrolled.
+    pub policy: PskPolicy,
+    /// What it said about its machine.
     pub facts: DeviceFacts,
-    /// Address it enrolled from.
-    pub enrolled_from: String,
     /// When it enrolled.
     pub enrolled_at: DateTime<Utc>,
-    /// When it became trusted.
-    pub trusted_at: Option<DateTime<Utc>>,
-    /// Why it is trusted: the policy of its key, or who approved it.
-    pub trusted_by: Option<String>,
-    /// How far its clock is off, in seconds; positive when it is ahead.
-    pub clock_skew_s: Option<i64>,
+    /// When it was trusted or revoked.
+    pub decided_at: Option<DateTime<Utc>>,
+    /// Who decided, or which policy.
+    pub decided_by: Option<String>,
+    /// When it was last heard of.
+    pub last_seen_at: Option<DateTime<Utc>>,
 }
 
 /// What an agent says about its machine. A claim until it is approved.
@@ -146,14 +150,20 @@ pub struct DeviceFacts {
     pub domain: Option<String>,
     /// SID of its machine account.
     pub machine_sid: Option<String>,
-    /// Operating system and build.
+    /// Edition of Windows.
     pub os: String,
+    /// Build of Windows.
+    pub os_build: u32,
     /// Whether it is a server edition.
     pub is_server: bool,
     /// Serial number of the firmware.
-    pub serial: Option<String>,
+    pub serial: String,
     /// UUID of the firmware.
     pub smbios_uuid: Option<String>,
+    /// Serial number of the system disk.
+    pub disk_serial: Option<String>,
+    /// Minutes east of UTC on its clock.
+    pub utc_offset_minutes: i32,
     /// Version of the agent.
     pub agent_version: String,
 }

@@ -1,7 +1,7 @@
 //! Connections to directories.
 
 use chrono::{DateTime, Utc};
-use gw_model::{DirectoryId, JobId};
+use gw_model::DirectoryId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,15 +17,27 @@ pub struct Directory {
     pub name: String,
     /// How it is reached.
     pub connection: Connection,
-    /// The directory's own name: the DNS name of the AD domain. Known after the
-    /// first successful test or import; licences are checked against it.
-    pub domain: Option<String>,
-    /// SID of the AD domain, once known.
-    pub domain_sid: Option<String>,
-    /// What the last import found; absent before the first.
-    pub last_import: Option<ImportSummary>,
+    /// DNS name of the domain; licences are checked against it. Empty until it was tested or imported.
+    pub domain: String,
+    /// Whether a password is stored.
+    pub password_set: bool,
+    /// What the last complete import left here.
+    pub counts: DirectoryCounts,
+    /// When the last complete import ended; absent before the first.
+    pub imported_at: Option<DateTime<Utc>>,
     /// Number of this version, the value of the `ETag`.
     pub version: i64,
+}
+
+/// How many objects of a directory are imported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryCounts {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Computers.
+    pub computers: u64,
 }
 
 /// How a directory is reached, as it is shown.
@@ -45,11 +57,11 @@ pub struct AdConnection {
     /// TCP port: 636 for LDAPS, 389 for StartTLS.
     pub port: u16,
     /// How the connection is protected. A clear connection is not offered.
-    pub security: LdapSecurity,
+    pub transport: LdapTransport,
     /// Which certificates are believed.
     pub trust: CertificateTrust,
-    /// Who signs in: a user principal name, or a distinguished name.
-    pub bind_name: String,
+    /// Who signs in: `user@domain`, a distinguished name, or `DOMAIN\user`.
+    pub account: String,
     /// Where to read from; empty means the whole domain.
     #[serde(default)]
     pub base_dn: String,
@@ -61,7 +73,7 @@ pub struct AdConnection {
 /// How an LDAP connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LdapSecurity {
+pub enum LdapTransport {
     /// TLS from the first byte.
     Ldaps,
     /// TLS after the StartTLS operation.
@@ -75,13 +87,14 @@ pub enum CertificateTrust {
     /// The authorities the operating system trusts.
     System,
     /// Only this authority.
-    CustomCa {
+    Ca {
         /// One or more certificates in PEM.
         pem: String,
     },
-    /// Only this very certificate.
+    /// Only this very certificate or key.
     Pin {
-        /// SHA-256 of the certificate (DER), 64 hexadecimal digits.
+        /// SHA-256 of the certificate or of its public key, 64 hexadecimal
+        /// digits; colons and spaces are ignored.
         sha256: String,
     },
 }
@@ -94,63 +107,54 @@ pub struct DirectoryInput {
     pub name: String,
     /// How it is reached.
     pub connection: Connection,
-    /// Password of `bind_name`. Absent in a change: the stored one stays.
-    /// Changing the host, the port or `bind_name` asks for it again.
+    /// Password of `account`. Absent in a change: the stored one stays.
+    /// Changing the host, the port or `account` asks for it again.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password")]
     pub password: Option<Secret>,
-}
-
-/// What an import found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ImportSummary {
-    /// The job that did it.
-    #[schema(value_type = String)]
-    pub job_id: JobId,
-    /// When it ended.
-    pub finished_at: DateTime<Utc>,
-    /// Whether everything was read and stored.
-    pub ok: bool,
-    /// Users in the directory now.
-    pub users: u64,
-    /// Groups in the directory now.
-    pub groups: u64,
-    /// Computers in the directory now.
-    pub computers: u64,
 }
 
 /// What a test of a connection found. The answer is 200 whether or not the
 /// directory could be reached; `ok` tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionTest {
-    /// True when every stage passed.
+    /// True when every check passed.
     pub ok: bool,
-    /// The stages in the order they were tried; it ends at the first that failed.
-    pub stages: Vec<TestStage>,
-    /// The directory's own name, once it could be read.
+    /// The six checks in the order in which they can fail.
+    pub checks: Vec<ConnectionCheck>,
+    /// DNS name of the domain, once it could be read.
     pub domain: Option<String>,
-    /// SHA-256 of the certificate the server showed, 64 hexadecimal digits, to
-    /// compare and to pin; absent when no certificate was seen.
-    pub certificate_sha256: Option<String>,
 }
 
-/// One stage of a connection test.
+/// One check of a connection test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TestStage {
-    /// Which stage.
-    pub stage: TestStageKind,
-    /// Whether it passed.
-    pub ok: bool,
-    /// Stable code of the failure, `snake_case`; absent when it passed.
+pub struct ConnectionCheck {
+    /// Which check.
+    pub name: ConnectionCheckName,
+    /// How it ended.
+    pub outcome: CheckOutcome,
+    /// Stable code of the failure, `snake_case`; absent unless it failed.
     pub code: Option<String>,
-    /// What was seen and, after a failure, what to do about it.
+    /// What was seen or, after a failure, what is wrong and what to do about it.
     pub message: String,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// Passed.
+    Ok,
+    /// Failed.
+    Failed,
+    /// Not reached, because an earlier one failed.
+    NotRun,
 }
 
 /// What a connection test tries, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum TestStageKind {
+pub enum ConnectionCheckName {
     /// The host name has an address.
     Name,
     /// The port answers.

@@ -1,9 +1,9 @@
 //! Long work on the server, and the schedule that starts it.
 
 use chrono::{DateTime, Utc};
-use gw_model::{DirectoryId, JobId, ProfileId};
+use gw_model::JobId;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// One piece of long work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -11,32 +11,33 @@ pub struct Job {
     /// Its id.
     #[schema(value_type = String)]
     pub id: JobId,
+    /// The cycle it is a part of.
+    #[schema(value_type = Option<String>)]
+    pub parent_id: Option<JobId>,
     /// What it does.
     pub kind: JobKind,
-    /// The directory it reads, for an import.
-    #[schema(value_type = Option<String>)]
-    pub directory_id: Option<DirectoryId>,
-    /// The profile it evaluates, for a sync.
-    #[schema(value_type = Option<String>)]
-    pub profile_id: Option<ProfileId>,
-    /// What started it.
-    pub trigger: JobTrigger,
+    /// Id of the directory it reads or the profile it evaluates; absent for a cycle.
+    pub subject_id: Option<String>,
+    /// The subject's name when the job was asked for.
+    pub subject_name: String,
     /// Where it stands.
     pub state: JobState,
-    /// How far it is.
-    pub progress: JobProgress,
+    /// Items done.
+    pub done: u64,
+    /// Items in all, once known.
+    pub total: Option<u64>,
+    /// What it is at now, or how it ended, for a person.
+    pub message: String,
+    /// Warnings in its message log.
+    pub warnings: u64,
+    /// Errors in its message log.
+    pub errors: u64,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When it began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Why it failed, for a person.
-    pub error: Option<String>,
-    /// Warnings it wrote to the message log.
-    pub warnings: u64,
-    /// Errors it wrote to the message log.
-    pub errors: u64,
 }
 
 /// What a job does.
@@ -51,18 +52,6 @@ pub enum JobKind {
     Sync,
 }
 
-/// What started a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum JobTrigger {
-    /// An administrator.
-    Manual,
-    /// The schedule.
-    Schedule,
-    /// The cycle it is a part of.
-    Cycle,
-}
-
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,40 +62,10 @@ pub enum JobState {
     Running,
     /// Done, everything in order.
     Succeeded,
-    /// Ended with an error; `error` says which.
+    /// Gave up; `message` and the message log say why.
     Failed,
-    /// Ended by an administrator or by the server's shutdown.
+    /// Not begun because something before it failed, or stopped by a person.
     Cancelled,
-}
-
-/// How far a job is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct JobProgress {
-    /// What it is at now, for a person.
-    pub phase: String,
-    /// Items done.
-    pub done: u64,
-    /// Items in all, once known.
-    pub total: Option<u64>,
-}
-
-/// Which jobs are wanted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct JobQuery {
-    /// Only this kind.
-    #[param(inline)]
-    pub kind: Option<JobKind>,
-    /// Only of this directory.
-    #[param(value_type = Option<String>)]
-    pub directory_id: Option<DirectoryId>,
-    /// Only of this profile.
-    #[param(value_type = Option<String>)]
-    pub profile_id: Option<ProfileId>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
-    /// Rows per page, 1 to 500.
-    pub limit: Option<u32>,
 }
 
 /// When a customer's cycles start by themselves.
@@ -118,8 +77,6 @@ pub struct Schedule {
     pub next_start_at: Option<DateTime<Utc>>,
     /// The last cycle, whatever started it.
     pub last_cycle: Option<Job>,
-    /// Number of this version, the value of the `ETag`.
-    pub version: i64,
 }
 
 /// The rule of a schedule.

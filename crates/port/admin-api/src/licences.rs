@@ -24,11 +24,11 @@ pub struct Licence {
 /// What a licence says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LicenceTerms {
-    /// Serial number given by the issuer.
-    pub serial: String,
+    /// What it covers.
+    pub product: LicenceProduct,
     /// Whom it was issued to.
     pub licensee: String,
-    /// Name of the issuer.
+    /// Key id of the issuer.
     pub issuer: String,
     /// Devices that may be migrated.
     pub devices: u32,
@@ -36,12 +36,22 @@ pub struct LicenceTerms {
     pub source: String,
     /// DNS name of the target domain.
     pub target: String,
-    /// Issued for trying.
+    /// Issued for trying: a full key for few devices.
     pub trial: bool,
-    /// When it was issued.
-    pub issued_at: DateTime<Utc>,
-    /// When it stops counting; absent: never.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// From when it counts.
+    pub not_before: DateTime<Utc>,
+    /// Until when it may start new devices.
+    pub not_after: DateTime<Utc>,
+}
+
+/// What a licence covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenceProduct {
+    /// Running runbooks on devices.
+    MigrationAgent,
+    /// Exporting to a target directory.
+    DirSync,
 }
 
 /// Whether a licence counts.
@@ -52,10 +62,10 @@ pub enum LicenceState {
     Valid,
     /// Every seat is taken.
     Exhausted,
+    /// Its time has not come.
+    NotYet,
     /// Its time is over.
     Expired,
-    /// Its issuer is not trusted by this server.
-    UntrustedIssuer,
 }
 
 /// A licence as it arrives: one string.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use gw_model::{DeviceId, DirectoryId, ObjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -40,8 +39,8 @@ pub struct ObjectRef {
     pub principal: Option<String>,
     /// The container it is in (distinguished name).
     pub container: String,
-    /// Its SID.
-    pub sid: String,
+    /// Its SID, if it has one.
+    pub sid: Option<String>,
 }
 
 /// Which objects are wanted, ordered by name.
@@ -75,12 +74,8 @@ pub struct ObjectReport {
     pub sid_history: Vec<String>,
     /// Imported attributes by name.
     pub attributes: BTreeMap<String, Vec<String>>,
-    /// Whether the last complete import still saw it.
-    pub present: bool,
-    /// When it was first imported.
-    pub first_seen_at: DateTime<Utc>,
-    /// When its attributes last changed.
-    pub changed_at: DateTime<Utc>,
+    /// Whether the account is enabled.
+    pub enabled: bool,
     /// How each profile that reads it decided.
     pub explanations: Vec<Explanation>,
     /// The device that grew from it, for a computer.

@@ -25,8 +25,6 @@ pub struct Psk {
     pub revoked_at: Option<DateTime<Utc>>,
     /// Agents that enrolled with it.
     pub enrolled: u64,
-    /// When an agent last enrolled with it.
-    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// How an agent becomes trusted. Many people can read a pre-shared key, so

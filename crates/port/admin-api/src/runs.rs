@@ -30,20 +30,24 @@ pub struct RunSummary {
     pub batch_id: Option<BatchId>,
     /// Where it stands.
     pub state: RunState,
-    /// What it is at now, or what it came to, for a person.
-    pub phase: String,
-    /// Steps done.
-    pub steps_done: u32,
-    /// Steps in all, once compiled.
-    pub steps_total: Option<u32>,
+    /// How it ended; absent until it is finished.
+    pub result: Option<RunResult>,
+    /// Why it ended so, for a person; empty if there is nothing to say.
+    pub reason: String,
+    /// The step at work.
+    pub step: Option<StepName>,
+    /// Units of that step done.
+    pub done: u64,
+    /// Units of that step in all; 0 while unknown.
+    pub total: u64,
+    /// Times the device started again.
+    pub reboots: u64,
     /// When it was ordered.
     pub ordered_at: DateTime<Utc>,
     /// When the device began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When the device last reported.
-    pub last_report_at: Option<DateTime<Utc>>,
 }
 
 /// What a run is for.
@@ -62,22 +66,30 @@ pub enum RunKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// The order is made; the device has not begun.
+    /// Handed to the device, not begun.
     Ordered,
-    /// At work.
+    /// Begun.
     Running,
-    /// Moved and verified.
+    /// Ended; `result` says how.
+    Finished,
+    /// Refused by the device, or withdrawn before it began.
+    Cancelled,
+}
+
+/// How a run ended. A device is never stranded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// In the target, and verified.
     Migrated,
-    /// A rehearsal that ended; its findings are in the steps.
-    Rehearsed,
-    /// Stopped before it left; as it was.
+    /// Never left the source; everything as before.
     Restored,
-    /// Went back to the source and proved it.
+    /// Had left; in the source again, everything else as before.
     Returned,
-    /// Held with a proven way in.
+    /// In no directory, with a proven way in; a person must look.
     Held,
-    /// The order was taken back or not accepted; nothing was changed.
-    Refused,
+    /// A rehearsal ended: nothing was changed.
+    Rehearsed,
 }
 
 /// Which runs are wanted; the newest come first.
@@ -89,149 +101,138 @@ pub struct RunQuery {
     /// Only in this state.
     #[param(inline)]
     pub state: Option<RunState>,
+    /// Only with this result.
+    #[param(inline)]
+    pub result: Option<RunResult>,
     /// Only on this device.
     #[param(value_type = Option<String>)]
     pub device_id: Option<DeviceId>,
     /// Only of this batch.
     #[param(value_type = Option<String>)]
     pub batch_id: Option<BatchId>,
-    /// Only of this runbook.
-    #[param(value_type = Option<String>)]
-    pub runbook_id: Option<RunbookId>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Rows per page, 1 to 500.
     pub limit: Option<u32>,
 }
 
-/// Everything about one run but its steps.
+/// Everything about one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Run {
     /// The line in the list.
     pub summary: RunSummary,
-    /// Whether the independent verification at the end passed; absent before it.
-    pub verified: Option<bool>,
-    /// Totals the device reported at the end.
-    pub totals: RunTotals,
-    /// Why it did not end as migrated, for a person.
-    pub problem: Option<RunProblem>,
-    /// Times the device started again during the run.
-    pub reboots: u32,
-}
-
-/// What a run did, in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RunTotals {
-    /// Files and folders looked at.
-    pub files_seen: u64,
-    /// Of those, with a new descriptor.
-    pub files_changed: u64,
-    /// Registry keys looked at.
-    pub keys_seen: u64,
-    /// Of those, with a new descriptor.
-    pub keys_changed: u64,
-    /// Distinct SIDs seen that no pair was known for.
-    pub unknown_sids: u64,
-}
-
-/// Why a run did not end as migrated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RunProblem {
-    /// Stable event code.
-    pub code: String,
-    /// What happened, to which object, for a person.
-    pub message: String,
-    /// Who can mend it and how.
-    pub remedy: Option<String>,
+    /// Its steps in the order in which they happen.
+    pub steps: Vec<RunStep>,
+    /// What became of each profile.
+    pub users: Vec<RunUser>,
 }
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunStep {
-    /// Place in the run, from 1.
-    pub index: u32,
-    /// Stable name of the step, such as `join_domain`.
-    pub name: String,
-    /// What it does, for a person.
-    pub title: String,
+    /// Which.
+    pub name: StepName,
     /// Where it stands.
     pub state: StepState,
-    /// Times it was tried.
-    pub attempts: u32,
-    /// How far a long step is.
-    pub progress: Option<StepProgress>,
+    /// What it did or why it failed, for a person.
+    pub detail: String,
+    /// Units done.
+    pub done: u64,
+    /// Units in all; 0 while unknown.
+    pub total: u64,
     /// When it began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// What it found or why it failed, for a person.
-    pub message: Option<String>,
 }
 
-/// How far a long step is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StepProgress {
-    /// Items done.
-    pub done: u64,
-    /// Items in all, once known.
-    pub total: Option<u64>,
+/// The steps of a run, in the order in which they happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepName {
+    /// Look for what would stop the run.
+    Preflight,
+    /// Bring everything needed later onto the device; before-images.
+    Stage,
+    /// Keep users out while the device changes.
+    GuardsUp,
+    /// Leave the source.
+    Leave,
+    /// Join the target and prove it.
+    Join,
+    /// Bind profiles to the target users.
+    Profiles,
+    /// Rewrite descriptors of files and folders.
+    Files,
+    /// Rewrite the users' hives.
+    UserHives,
+    /// Rewrite the machine's hives.
+    MachineHives,
+    /// Carry local group memberships over.
+    LocalGroups,
+    /// Read everything back and prove it.
+    Verify,
+    /// Let users in again.
+    GuardsDown,
+    /// Undo everything, from before-images.
+    WayBack,
+    /// Join the source again.
+    Return,
+    /// Remove what was only needed during the run.
+    CleanUp,
 }
 
 /// Where a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// Its turn has not come.
+    /// Not begun.
     Pending,
-    /// At work.
+    /// Begun.
     Running,
-    /// Done and verified.
+    /// Done and checked.
     Done,
-    /// There was nothing to do.
-    Skipped,
-    /// It failed.
+    /// Failed; the detail says why.
     Failed,
-    /// It was taken back.
+    /// Taken back.
     Undone,
+    /// Not part of this runbook.
+    Skipped,
 }
 
 /// What became of one user's profile in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunUser {
-    /// Folder of the profile on the device.
-    pub profile_path: String,
-    /// Account name on the source, when known.
-    pub source_name: Option<String>,
-    /// SID before.
+    /// Account name or profile folder.
+    pub user: String,
+    /// The profile's SID before the run.
     pub source_sid: String,
-    /// Account name on the target, when mapped.
-    pub target_name: Option<String>,
-    /// SID after, when mapped.
+    /// The SID it is bound to now, if mapped.
     pub target_sid: Option<String>,
     /// What became of it.
-    pub outcome: UserOutcome,
-    /// Why, for a person.
-    pub message: Option<String>,
-    /// Files and folders with a new descriptor.
+    pub result: UserResult,
+    /// Files and folders of the profile that were looked at.
+    pub files_seen: u64,
+    /// Of these, how many descriptors changed.
     pub files_changed: u64,
-    /// Registry keys with a new descriptor.
+    /// Registry keys whose descriptor changed.
     pub keys_changed: u64,
-    /// SIDs of mapped source users still found by the verification.
+    /// Mapped source SIDs still found in descriptors of the profile.
     pub leftover_source_sids: u64,
+    /// Why, for a person, if it did not move.
+    pub detail: Option<String>,
 }
 
 /// What became of one user's profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum UserOutcome {
-    /// Not come to it yet.
-    Pending,
-    /// Belongs to the target user now, and verified.
-    Moved,
-    /// No pair for this user: left exactly as it was.
-    NotMapped,
-    /// Taken back with the run.
+pub enum UserResult {
+    /// Bound to the target user and verified.
+    Migrated,
+    /// The user is not in the Translation Table; the profile was left alone.
+    Unmapped,
+    /// As before.
     Restored,
-    /// Could not be done.
+    /// Something is not as it should be; the detail says what.
     Failed,
 }

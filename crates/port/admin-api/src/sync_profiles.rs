@@ -1,9 +1,12 @@
 //! How the objects of a source are matched to those of a target.
 
 use chrono::{DateTime, Utc};
-use gw_model::{DirectoryId, JobId, ProfileId};
+use gw_model::{DirectoryId, ProfileId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::objects::ObjectKind;
+use crate::translations::TranslationCounts;
 
 /// A sync profile. Profiles only match; they never write to a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,37 +23,31 @@ pub struct SyncProfile {
     /// maps every object to itself.
     #[schema(value_type = String)]
     pub target_directory_id: DirectoryId,
-    /// The rules, tried in order; the first that finds a counterpart decides.
+    /// What is matched, and on which attribute; one rule per kind. A kind
+    /// without a rule is not matched.
     pub rules: Vec<MatchRule>,
-    /// Off: it is kept but not evaluated.
-    pub enabled: bool,
-    /// What the last evaluation found; absent before the first.
-    pub last_sync: Option<SyncSummary>,
+    /// Pair the domains' own groups (Domain Users and the like) by their well-known number.
+    pub well_known_groups: bool,
+    /// Match disabled accounts too.
+    pub include_disabled: bool,
+    /// What the last evaluation found.
+    pub counts: TranslationCounts,
+    /// When the last evaluation ended; absent before the first.
+    pub synced_at: Option<DateTime<Utc>>,
     /// Number of this version, the value of the `ETag`.
     pub version: i64,
 }
 
-/// Two objects match when this attribute of the source equals that of the target.
+/// Two objects of a kind match when this attribute of the source equals that of the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatchRule {
-    /// Attribute read on the source, such as `sAMAccountName`.
-    pub source_attribute: String,
-    /// Attribute it must equal on the target; the same one when absent.
-    #[serde(default)]
-    pub target_attribute: Option<String>,
     /// Which objects the rule is for.
-    pub kinds: Vec<MatchKind>,
-}
-
-/// Kinds of objects that can be matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MatchKind {
-    /// People and service accounts.
-    User,
-    /// Groups.
-    Group,
+    pub kind: ObjectKind,
+    /// LDAP name of the attribute on the source, such as `sAMAccountName`.
+    pub source_attribute: String,
+    /// LDAP name of the attribute on the target.
+    pub target_attribute: String,
 }
 
 /// Makes or changes a sync profile.
@@ -65,24 +62,16 @@ pub struct SyncProfileInput {
     /// Where their counterparts are.
     #[schema(value_type = String)]
     pub target_directory_id: DirectoryId,
-    /// At least one.
+    /// At least one, at most one per kind.
     pub rules: Vec<MatchRule>,
-    /// Whether it takes part in cycles.
-    pub enabled: bool,
+    /// Pair the domains' own groups by their well-known number.
+    #[serde(default = "yes")]
+    pub well_known_groups: bool,
+    /// Match disabled accounts too.
+    #[serde(default)]
+    pub include_disabled: bool,
 }
 
-/// What an evaluation found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SyncSummary {
-    /// The job that did it.
-    #[schema(value_type = String)]
-    pub job_id: JobId,
-    /// When it ended.
-    pub finished_at: DateTime<Utc>,
-    /// Source objects with exactly one counterpart.
-    pub matched: u64,
-    /// Source objects without a counterpart.
-    pub unmatched: u64,
-    /// Source objects with several possible counterparts, left out until someone decides.
-    pub ambiguous: u64,
+fn yes() -> bool {
+    true
 }

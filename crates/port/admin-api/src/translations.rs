@@ -1,6 +1,5 @@
 //! The Translation Table: who becomes whom.
 
-use chrono::{DateTime, Utc};
 use gw_model::ProfileId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,10 +18,6 @@ pub struct TranslationRow {
     pub profile_id: ProfileId,
     /// What was decided.
     pub state: TranslationState,
-    /// One sentence why.
-    pub reason: String,
-    /// When the pair was made; absent unless matched.
-    pub matched_at: Option<DateTime<Utc>>,
 }
 
 /// What matching decided for one source object.
@@ -74,21 +69,8 @@ pub struct TranslationCounts {
 pub struct Explanation {
     /// The row it explains.
     pub row: TranslationRow,
-    /// The rules in the order they were tried.
-    pub tried: Vec<RuleTrace>,
-}
-
-/// What one rule saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RuleTrace {
-    /// Attribute read on the source.
-    pub source_attribute: String,
-    /// Attribute compared on the target.
-    pub target_attribute: String,
-    /// Its value on the source; absent when the source has none.
-    pub value: Option<String>,
-    /// Everything on the target that has the same value, at most 20.
+    /// The sentences, in the order in which the decision was made.
+    pub sentences: Vec<String>,
+    /// Target objects that came into question, at most 20.
     pub candidates: Vec<ObjectRef>,
-    /// What the rule concluded, one sentence.
-    pub conclusion: String,
 }
