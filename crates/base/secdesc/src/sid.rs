@@ -7,8 +7,9 @@
 //! that needs more than 32 bits is written as `0x` and twelve hexadecimal digits.
 //!
 //! What must stay true: a [`Sid`] is always well formed, lives on the stack,
-//! and `Sid::from_bytes(sid.as_bytes())` and `text.parse()` of its own text give
-//! it back.
+//! and `Sid::from_bytes(sid.as_bytes())` and the text it prints give it back.
+//! The one text that is printed but refused from a person is that of a SID
+//! without sub-authorities, which names nobody; a document may still carry it.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -68,6 +69,9 @@ pub enum SidTextError {
     /// The authority is neither decimal up to 4294967295 nor `0x` and 12 hexadecimal digits.
     #[error("the authority is neither a number up to 4294967295 nor 0x and 12 hexadecimal digits")]
     Authority,
+    /// There is no sub-authority (`S-1-5`).
+    #[error("the SID has no sub-authority")]
+    NoSubAuthority,
     /// A sub-authority is empty, not decimal, or over 4294967295.
     #[error("sub-authority {0} is not a number from 0 to 4294967295")]
     SubAuthority(usize),
@@ -299,28 +303,35 @@ impl fmt::Debug for Sid {
 impl FromStr for Sid {
     type Err = SidTextError;
 
+    /// Strict: upper-case `S-1-`, an authority and one to fifteen
+    /// sub-authorities of one to ten digits, and nothing around them.
     fn from_str(text: &str) -> Result<Self, SidTextError> {
-        let rest = text
-            .strip_prefix("S-")
-            .or_else(|| text.strip_prefix("s-"))
-            .ok_or(SidTextError::Prefix)?;
-        let mut parts = rest.split('-');
-        if parts.next() != Some("1") {
-            return Err(SidTextError::Revision);
+        let sid = parse_text(text)?;
+        if sid.bytes[1] == 0 {
+            return Err(SidTextError::NoSubAuthority);
         }
-        let authority = parts.next().ok_or(SidTextError::NoAuthority)?;
-        let authority = parse_authority(authority).ok_or(SidTextError::Authority)?;
-        let mut subs = [0; MAX_SUB_AUTHORITIES];
-        let mut count = 0;
-        for part in parts {
-            let slot = subs
-                .get_mut(count)
-                .ok_or(SidTextError::TooManySubAuthorities)?;
-            count += 1;
-            *slot = parse_decimal(part).ok_or(SidTextError::SubAuthority(count))?;
-        }
-        Self::new(authority, &subs[..count]).ok_or(SidTextError::Authority)
+        Ok(sid)
     }
+}
+
+fn parse_text(text: &str) -> Result<Sid, SidTextError> {
+    let rest = text.strip_prefix("S-").ok_or(SidTextError::Prefix)?;
+    let mut parts = rest.split('-');
+    if parts.next() != Some("1") {
+        return Err(SidTextError::Revision);
+    }
+    let authority = parts.next().ok_or(SidTextError::NoAuthority)?;
+    let authority = parse_authority(authority).ok_or(SidTextError::Authority)?;
+    let mut subs = [0; MAX_SUB_AUTHORITIES];
+    let mut count = 0;
+    for part in parts {
+        let slot = subs
+            .get_mut(count)
+            .ok_or(SidTextError::TooManySubAuthorities)?;
+        count += 1;
+        *slot = parse_decimal(part).ok_or(SidTextError::SubAuthority(count))?;
+    }
+    Sid::new(authority, &subs[..count]).ok_or(SidTextError::Authority)
 }
 
 fn parse_authority(text: &str) -> Option<u64> {
@@ -356,7 +367,7 @@ impl<'de> serde::Deserialize<'de> for Sid {
                 f.write_str("a SID such as S-1-5-21-1-2-3-1001")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Sid, E> {
-                text.parse()
+                parse_text(text)
                     .map_err(|error| E::custom(format_args!("{text:?} is not a SID: {error}")))
             }
         }
@@ -376,7 +387,6 @@ mod tests {
     #[test]
     fn text_and_bytes_round_trip() {
         for text in [
-            "S-1-0",
             "S-1-1-0",
             "S-1-5-18",
             "S-1-5-32-544",
@@ -384,7 +394,7 @@ mod tests {
             "S-1-12-1-0-0-0-0",
             "S-1-4294967295-1",
             "S-1-0x000100000000-7",
-            "S-1-0xFFFFFFFFFFFF",
+            "S-1-0xFFFFFFFFFFFF-0",
             "S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15",
         ] {
             let value = sid(text);
@@ -397,7 +407,7 @@ mod tests {
             sid("S-1-5-32-544").as_bytes(),
             [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0]
         );
-        assert_eq!(sid("s-1-0x000000000005-18"), sid("S-1-5-18"));
+        assert_eq!(sid("S-1-0x000000000005-18"), sid("S-1-5-18"));
     }
 
     #[test]
@@ -409,6 +419,9 @@ mod tests {
             ("S-", E::Revision),
             ("S-1", E::NoAuthority),
             ("S-1-", E::Authority),
+            ("S-1-12", E::NoSubAuthority),
+            ("s-1-12-1", E::Prefix),
+            ("S-1-12--", E::SubAuthority(1)),
             ("S-2-5-18", E::Revision),
             ("S-01-5-18", E::Revision),
             ("S--1-5-18", E::Revision),
@@ -471,8 +484,10 @@ mod tests {
             user.domain().and_then(|d| d.with_rid(1001)),
             Some(user.clone())
         );
-        assert_eq!(sid("S-1-5").domain(), None);
-        assert_eq!(sid("S-1-5").rid(), None);
+        let nobody = Sid::new(5, &[]).expect("a SID without sub-authorities");
+        assert_eq!(sid("S-1-5-18").domain(), Some(nobody.clone()));
+        assert_eq!((nobody.domain(), nobody.rid()), (None, None));
+        assert_eq!(nobody.to_string(), "S-1-5");
         assert_eq!(
             sid("S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15").with_rid(1),
             None
@@ -544,6 +559,7 @@ mod tests {
         let json = serde_json::to_string(&value).expect("a string");
         assert_eq!(json, "\"S-1-5-21-1-2-3-4\"");
         assert_eq!(serde_json::from_str::<Sid>(&json).expect("a SID"), value);
+        assert!(serde_json::from_str::<Sid>("\"S-1-5\"").is_ok());
         let error = serde_json::from_str::<Sid>("\"S-1\"").expect_err("refused");
         assert!(error.to_string().contains("no authority"), "{error}");
     }
