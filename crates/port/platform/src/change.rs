@@ -24,12 +24,15 @@ pub const CHANGE_VERSION: u16 = 1;
 pub enum Change {
     /// Leave the directory `from` for a workgroup. Local only: no directory is
     /// contacted and no source object is disabled. The old machine secret is
-    /// neither read nor kept.
+    /// neither read nor kept. The state changes first and the secret goes last,
+    /// so a device that still reports `from` still holds its secret.
     Leave {
         /// Where the device is now; anything else is refused.
         from: JoinState,
     },
-    /// Join `target` with the machine secret `secret`.
+    /// Join `target` with the machine secret `secret`. The secret is written
+    /// first and the state last, so a device that reports `target` can prove it.
+    /// `prepare` does not read the secret (a rehearsal has none).
     Join {
         /// Where to.
         target: JoinTarget,

@@ -11,19 +11,26 @@
 //! - no secret is part of a change, a before-image or an error.
 
 mod change;
+#[cfg(any(test, feature = "fake"))]
+pub mod conformance;
+mod crc;
 mod facts;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod ignored;
 mod join;
 mod machine;
 mod map;
 mod seen;
 mod sid;
+mod what_if;
 mod winpath;
 
 pub use change::{
     BadChange, Before, BlobRef, CHANGE_VERSION, Change, ChangeDoc, Counts, FolderCounts, Outcome,
     RegData, UndoClass, Undone,
 };
+pub use crc::Crc32;
 pub use facts::{
     AdMembership, Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState, LocalGroup,
     OsFacts, Pending, Power, Profile, ProfileHealth, VolumeFacts,
@@ -34,4 +41,5 @@ pub use machine::{BeforeStore, BlobWriter, Cx, Inputs, Machine, MachineError, Pr
 pub use map::{BadMap, MapRef, Mode, SidMap};
 pub use seen::{FileScope, Scope, SidCount, SidsSeen};
 pub use sid::{BadSid, SidText};
+pub use what_if::WhatIf;
 pub use winpath::{BadPath, WinPath};

@@ -80,7 +80,9 @@ pub trait Machine {
 
     /// Reads and saves every before-image of `change` and plans it. Changes
     /// nothing, may be repeated, and does not depend on earlier changes of the
-    /// same run having been executed (a rehearsal prepares all of them).
+    /// same run having been executed (a rehearsal prepares all of them). Long
+    /// ones call `due`/`checkpoint(0, 0)`: while preparing, a checkpoint records
+    /// nothing and only answers a stop request.
     ///
     /// # Errors
     /// When the change cannot be made on this device as it is.

@@ -11,7 +11,8 @@ use crate::facts::HiveRef;
 use crate::sid::SidText;
 use crate::winpath::WinPath;
 
-/// Which files a reading or a rewrite covers.
+/// Which files a reading or a rewrite covers. A file with several names is in
+/// scope when any name is below a root and **no** name is in an ignored area.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileScope {
     /// Only files at or below one of these; empty means the whole system volume.
