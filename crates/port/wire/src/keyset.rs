@@ -313,3 +313,114 @@ const KEYSET_TAG: &str = "godwit keyset v1";
 const ROOT_CHANGE_TAG: &str = "godwit rootchange v1";
 /// The longest chain that is walked: far more changes of a root than a customer will make.
 const MAX_CHAIN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Algorithm;
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn root() -> SigningKey {
+        SigningKey::generate(Algorithm::P256).unwrap()
+    }
+
+    fn set(customer: u128, epoch: u64) -> KeySet {
+        KeySet {
+            v: 1,
+            customer: CustomerId(Uuid::from_u128(customer)),
+            epoch,
+            issued_at: at(1),
+            signing_keys: Vec::new(),
+            escrow_key: vec![9; 32].into(),
+            tls_pins: Vec::new(),
+            server_urls: Vec::new(),
+            revoked: Vec::new(),
+            next_root: None,
+        }
+    }
+
+    #[test]
+    fn only_the_pinned_root_and_its_successors_are_believed() {
+        let (first, second, third, other) = (root(), root(), root(), root());
+        let customer = set(1, 1).customer;
+        let link = |a, b| RootChange::sign(customer, a, b, at(1)).unwrap();
+        let chain = vec![link(&first, &second), link(&second, &third)];
+        let signed = set(1, 5).sign(&third, chain.clone()).unwrap();
+        for trust in [
+            Trust::Pin(first.id().pin()),
+            Trust::Root(first.id()),
+            Trust::Root(second.id()),
+            Trust::Root(third.id()),
+        ] {
+            assert_eq!(signed.verify(&trust).unwrap(), set(1, 5), "{trust:?}");
+        }
+        let impostor = set(1, 5).sign(&other, chain.clone()).unwrap();
+        let trust = Trust::Pin(first.id().pin());
+        assert_eq!(
+            impostor.verify(&trust),
+            Err(KeySetError::Root { found: other.id() })
+        );
+        let mut broken = chain;
+        broken[1].by_old = broken[1].by_new.clone();
+        let signed = set(1, 5).sign(&third, broken).unwrap();
+        assert_eq!(signed.verify(&trust), Err(KeySetError::Signature));
+        let foreign = set(2, 5)
+            .sign(&second, vec![link(&first, &second)])
+            .unwrap();
+        assert!(matches!(
+            foreign.verify(&trust),
+            Err(KeySetError::Customer(_))
+        ));
+    }
+
+    #[test]
+    fn epochs_only_grow_and_name_one_content() {
+        let root = root();
+        let trust = Trust::Root(root.id());
+        let held = set(1, 5).sign(&root, Vec::new()).unwrap();
+        let signed = |customer, epoch| set(customer, epoch).sign(&root, Vec::new()).unwrap();
+        assert!(signed(1, 6).succeed(&trust, Some(&held)).is_ok());
+        assert!(held.succeed(&trust, Some(&held)).is_ok());
+        assert_eq!(
+            signed(1, 4).succeed(&trust, Some(&held)),
+            Err(KeySetError::Epoch { found: 4, held: 5 })
+        );
+        let mut other = set(1, 5);
+        other.issued_at = at(2);
+        let other = other.sign(&root, Vec::new()).unwrap();
+        assert_eq!(
+            other.succeed(&trust, Some(&held)),
+            Err(KeySetError::Equivocation(5))
+        );
+        assert!(matches!(
+            signed(2, 9).succeed(&trust, Some(&held)),
+            Err(KeySetError::Customer(_))
+        ));
+        let mut tampered = held.clone();
+        tampered.payload.0[20] ^= 1;
+        assert_eq!(tampered.verify(&trust), Err(KeySetError::Signature));
+    }
+
+    #[test]
+    fn keys_have_uses_validity_and_can_be_revoked() {
+        let key = root();
+        let mut set = set(1, 1);
+        set.signing_keys.push(SigningKeyEntry {
+            key: *key.public(),
+            uses: vec![KeyUse::Message],
+            not_before: at(10),
+            not_after: at(20),
+        });
+        let has = |set: &KeySet, usage, now| set.key(&key.id(), usage, at(now)).is_some();
+        assert!(has(&set, KeyUse::Message, 10) && has(&set, KeyUse::Message, 20));
+        assert!(!has(&set, KeyUse::Message, 9) && !has(&set, KeyUse::Message, 21));
+        assert!(!has(&set, KeyUse::Order, 15));
+        set.revoked.push(key.id());
+        assert!(!has(&set, KeyUse::Message, 15));
+    }
+}

@@ -116,10 +116,10 @@ pub struct OrderHeader {
 pub struct OrderBody {
     /// The runbook document: exactly the bytes that the header's hash names.
     pub runbook: Bytes,
-    /// The directory that the device leaves.
-    pub source: DirectoryFacts,
-    /// The directory that it joins.
-    pub target: DirectoryFacts,
+    /// The directories that the device may be in.
+    pub sources: Vec<DirectoryFacts>,
+    /// The directory that it joins, if the runbook joins one.
+    pub target: Option<DirectoryFacts>,
     /// The whole table, only where an administrator chose that (file servers).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_table: Option<Vec<SidPair>>,

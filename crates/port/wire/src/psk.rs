@@ -183,3 +183,36 @@ fn check(content: &[u8]) -> [u8; 2] {
 }
 
 const PREFIX: &str = "gwp1.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Algorithm, SigningKey};
+
+    #[test]
+    fn text_round_trips_and_every_typo_is_noticed() {
+        let root = SigningKey::generate(Algorithm::Ed25519).unwrap();
+        let psk = Psk::generate(root.public()).unwrap();
+        let text = psk.to_text();
+        assert_eq!(text.len(), 5 + 61);
+        assert_eq!(text.parse(), Ok(psk.clone()));
+        assert_eq!(
+            format!("  {}\n", text.to_lowercase()).parse(),
+            Ok(psk.clone())
+        );
+        assert!(!format!("{psk:?}").contains(&hex::encode(psk.secret.expose())));
+        let mut noticed = 0;
+        for at in 5..text.len() {
+            let mut typo = text.as_bytes().to_vec();
+            typo[at] = if typo[at] == b'A' { b'B' } else { b'A' };
+            let typo = String::from_utf8(typo).unwrap();
+            noticed += usize::from(typo.parse::<Psk>().is_err());
+        }
+        assert_eq!(
+            noticed, 61,
+            "a typo passes with a chance of 1 in 65536 each"
+        );
+        assert_eq!("gwp2.AAAA".parse::<Psk>(), Err(PskError::Prefix));
+        assert_eq!(text[..60].parse::<Psk>(), Err(PskError::Form));
+    }
+}

@@ -210,3 +210,82 @@ pub fn seal(
         ciphertext: ciphertext.into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gw_model::{CustomerId, DeviceId};
+    use uuid::Uuid;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
+    }
+
+    /// RFC 9180 appendix A.2.1, sequence number 0.
+    #[test]
+    fn opens_the_example_of_rfc_9180() {
+        let key = RecipientKey::from_parts(
+            &bytes("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb"),
+            &bytes("4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a"),
+        );
+        let enc = bytes("1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a");
+        let ciphertext = bytes(
+            "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28",
+        );
+        let sealed = Sealed {
+            enc: enc.into(),
+            ciphertext: ciphertext.into(),
+        };
+        let plain = key
+            .unwrap()
+            .open_raw(b"Ode on a Grecian Urn", b"Count-0", &sealed);
+        assert_eq!(plain.unwrap(), b"Beauty is truth, truth beauty");
+    }
+
+    #[test]
+    fn opens_only_for_its_recipient_context_and_header() {
+        let key = RecipientKey::generate().unwrap();
+        let context = SealContext {
+            purpose: Purpose::Stage,
+            customer: CustomerId(Uuid::from_u128(1)),
+            device: DeviceId(Uuid::from_u128(2)),
+            order: Some(OrderId(Uuid::from_u128(3))),
+        };
+        let sealed = seal(key.public(), &context, b"header", b"secret").unwrap();
+        assert_eq!(key.open(&context, b"header", &sealed).unwrap(), b"secret");
+        assert!(key.open(&context, b"headef", &sealed).is_err());
+        let stranger = RecipientKey::generate().unwrap();
+        assert!(stranger.open(&context, b"header", &sealed).is_err());
+        let others = [
+            SealContext {
+                purpose: Purpose::Return,
+                ..context
+            },
+            SealContext {
+                customer: CustomerId(Uuid::from_u128(9)),
+                ..context
+            },
+            SealContext {
+                device: DeviceId(Uuid::from_u128(9)),
+                ..context
+            },
+            SealContext {
+                order: None,
+                ..context
+            },
+        ];
+        for other in others {
+            assert_eq!(
+                key.open(&other, b"header", &sealed),
+                Err(SealError::Open),
+                "{other:?}"
+            );
+        }
+        for at in 0..sealed.ciphertext.len() {
+            let mut flipped = sealed.clone();
+            flipped.ciphertext.0[at] ^= 1;
+            assert!(key.open(&context, b"header", &flipped).is_err());
+        }
+        assert!(seal(&[1; 31], &context, b"", b"").is_err());
+    }
+}

@@ -120,6 +120,9 @@ pub struct SidPair {
     pub target: Sid,
     /// User, group or computer.
     pub kind: ObjectKind,
+    /// `DOMAIN\name` of the source, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_name: Option<String>,
     /// `DOMAIN\name` of the target, for ProfileList and people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_name: Option<String>,
@@ -130,9 +133,12 @@ pub struct SidPair {
 pub struct ControllerFacts {
     /// DNS name.
     pub host: String,
-    /// IP address, for a device that cannot resolve the name yet.
+    /// IP addresses, for a device that cannot resolve the name yet.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// AD site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    pub site: Option<String>,
 }
 
 /// What a device needs to know of a directory.
@@ -163,6 +169,9 @@ pub struct MachineJoin {
     pub account: String,
     /// Its SID.
     pub account_sid: Option<Sid>,
+    /// Version of its Kerberos key, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kvno: Option<u32>,
     /// Its password: UTF-8 text, which Windows keeps as UTF-16LE.
     pub secret: SecretBytes,
 }
@@ -172,10 +181,12 @@ pub struct MachineJoin {
 pub struct StagePackage {
     /// Pairs for the SIDs that the device has seen, sorted by source; no others.
     pub pairs: Vec<SidPair>,
-    /// The join to the target.
-    pub join: MachineJoin,
+    /// The join to the target; none if the runbook does not join.
+    pub join: Option<MachineJoin>,
     /// How it can come back.
     pub return_grade: ReturnGrade,
+    /// Why that grade, for people.
+    pub return_because: String,
 }
 
 /// The way back into the source.

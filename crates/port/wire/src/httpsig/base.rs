@@ -163,3 +163,99 @@ impl Reader<'_> {
         Some(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{PublicKey, SigningKey};
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    fn url(text: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(text).unwrap()
+    }
+
+    /// RFC 9421 appendix B.2.6 with the key of B.1.4; Ed25519 signatures are deterministic.
+    #[test]
+    fn makes_the_ed25519_example_of_rfc_9421() {
+        let input = Input::read(
+            r#"("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519""#,
+        )
+        .unwrap();
+        let base = signature_base(&input, |component| {
+            let value = match component.name.as_str() {
+                "date" => "Tue, 20 Apr 2021 02:07:55 GMT",
+                "@method" => "POST",
+                "@path" => "/foo",
+                "@authority" => "example.com",
+                "content-type" => "application/json",
+                "content-length" => "18",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+        .unwrap();
+        let key =
+            SigningKey::from_ed25519_seed(&url("n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU"));
+        let key = key.unwrap();
+        let public = url("JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs");
+        assert_eq!(
+            *key.public(),
+            PublicKey::Ed25519(public.try_into().unwrap())
+        );
+        assert_eq!(
+            encode(&key.sign(base.as_bytes()).unwrap()),
+            "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=="
+        );
+    }
+
+    /// RFC 9421 appendix B.2.4 with the key of B.1.3: an answer, signed by ECDSA on P-256.
+    #[test]
+    fn verifies_the_p256_example_of_rfc_9421() {
+        let input = Input::read(
+            r#"("@status" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-ecc-p256""#,
+        )
+        .unwrap();
+        let base = signature_base(&input, |component| {
+            let value = match component.name.as_str() {
+                "@status" => "200",
+                "content-type" => "application/json",
+                "content-digest" => {
+                    "sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:"
+                }
+                "content-length" => "23",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+        .unwrap();
+        let point = [
+            vec![4],
+            url("qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"),
+            url("Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0"),
+        ];
+        let key = PublicKey::P256(point.concat().try_into().unwrap());
+        let signature = decode(
+            "wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==",
+        );
+        assert_eq!(key.verify(base.as_bytes(), &signature.unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn reads_only_the_canonical_form() {
+        let good = r#"("@method" "signature";req;key="godwit");created=1;keyid="a""#;
+        assert_eq!(Input::read(good).unwrap().text, good);
+        for bad in [
+            r#"("@method"  "x");created=1"#,
+            r#"("@method" "@method");created=1"#,
+            r#"("@method");created=1;created=2"#,
+            r#"("@method");created=-1"#,
+            r#"("@method");created=1 "#,
+            r#"("@method")x"#,
+            r#"("@meth\"od");created=1"#,
+            r#"("@method""#,
+            "",
+        ] {
+            assert_eq!(Input::read(bad), None, "{bad}");
+        }
+    }
+}
