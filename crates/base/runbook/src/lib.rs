@@ -10,7 +10,7 @@ mod check;
 mod completion;
 mod device_state;
 mod document;
-// mod eligible;
+mod eligible;
 mod experience;
 mod naming;
 mod permissions;
@@ -21,7 +21,9 @@ pub use check::{Problem, Problems};
 pub use completion::{CommandPackage, Completion};
 pub use device_state::{AdJoin, DeviceState, DomainJoin, EntraJoin, LeaveFrom, WayBack};
 pub use document::{DOCUMENT_VERSION, General, ReadError, Runbook, read};
-// pub use eligible::*;
+pub use eligible::{
+    Asked, Decision, DeviceCase, PastRun, PromptBecause, RefuseBecause, RunBecause, WaitBecause, eligible,
+};
 pub use experience::{Dialog, Texts, UserExperience};
 pub use naming::{NameError, check_computer_name, computer_name};
 pub use permissions::{Area, DEFAULT_IGNORED, PermissionMode, PermissionUpdates, RemoteShare};
