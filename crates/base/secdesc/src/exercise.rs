@@ -19,11 +19,7 @@ pub fn exercise(data: &[u8]) {
     let mut found = Vec::new();
     let listed = sids(sd, |_, sid| found.push(sid));
     let parsed = SecurityDescriptor::parse(sd);
-    assert_eq!(
-        listed.as_ref().err(),
-        parsed.as_ref().err(),
-        "readers disagree"
-    );
+    assert_eq!(listed.is_ok(), parsed.is_ok(), "readers disagree");
     let map = map_for(choice, found);
     for mode in [Mode::Add, Mode::Replace] {
         let none = translate(sd, &SidMap::default(), mode);

@@ -174,20 +174,17 @@ fn slots_for(pairs: &[(Sid, Sid)]) -> Vec<u32> {
     slots
 }
 
-/// Mixes both ends of the SID; what differs between two accounts is there.
+/// Mixes the first sub-authorities with the last ones; what differs between
+/// two accounts is there.
 #[inline]
 fn hash(sid: &[u8]) -> usize {
-    let word = |bytes: &[u8]| {
-        bytes
-            .first_chunk()
-            .map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    let Some(tail) = sid.last_chunk().map(|chunk| u64::from_le_bytes(*chunk)) else {
+        return 0;
     };
-    let tail = sid.last_chunk().map_or(0, |c| u64::from_le_bytes(*c));
-    let head = sid.get(8..).map_or(0, word);
-    let middle = sid.get(12..).map_or(0, word);
-    let mixed = (tail ^ head.rotate_left(23) ^ middle.rotate_left(41) ^ sid.len() as u64)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 32) as usize ^ (mixed >> 57) as usize
+    let head = sid.get(12..).and_then(<[u8]>::first_chunk);
+    let head = head.map_or(0, |chunk| u64::from_le_bytes(*chunk));
+    let mixed = (tail ^ head.rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 32) as usize
 }
 
 #[cfg(test)]

@@ -39,10 +39,11 @@
 
 use crate::ace::{self, AceError};
 use crate::acl::{self, AclError, Entry, MAX_ACL_BYTES};
-use crate::layout::{HEADER_BYTES, Layout, Region, SdError};
+use crate::layout::{HEADER_BYTES, Layout, Region, SdError, u16_at};
 use crate::map::SidMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// What to do with what belongs to a source account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,15 +92,17 @@ pub fn translate(sd: &[u8], map: &SidMap, mode: Mode) -> Result<Translated, SdEr
     };
     match mode {
         Mode::Replace => replace(sd, &layout, &hits, map).map(changed),
-        Mode::Add if !adds_anything(sd, &layout, map)? => Ok(Translated::Unchanged),
-        Mode::Add => match rebuild(sd, &layout, map, Mode::Add) {
+        Mode::Add if !adds_anything(sd, &layout, &hits, map)? => Ok(Translated::Unchanged),
+        Mode::Add => match rebuild(sd, &layout, &hits, map, Mode::Add) {
             Err(SdError::Acl {
                 source: AclError::TooLarge(_),
                 ..
-            }) => rebuild(sd, &layout, map, Mode::Replace).map(|bytes| Translated::Changed {
-                bytes,
-                fallback: true,
-            }),
+            }) => {
+                rebuild(sd, &layout, &hits, map, Mode::Replace).map(|bytes| Translated::Changed {
+                    bytes,
+                    fallback: true,
+                })
+            }
             other => other.map(changed),
         },
     }
@@ -134,6 +137,16 @@ impl Hits {
         }
     }
 
+    /// Whether there may be a hit between two places of the descriptor.
+    #[inline]
+    fn may_touch(&self, start: usize, end: usize) -> bool {
+        self.spots.get(..self.count).is_none_or(|spots| {
+            spots
+                .iter()
+                .any(|(at, _)| (start..end).contains(&(*at as usize)))
+        })
+    }
+
     fn none(&self) -> bool {
         self.count == 0
     }
@@ -160,7 +173,7 @@ fn scan_acl(sd: &[u8], region: &Region, map: &SidMap, hits: &mut Hits) -> Result
 /// Copies and patches where that is the whole story, else rebuilds.
 fn replace(sd: &[u8], layout: &Layout, hits: &Hits, map: &SidMap) -> Result<Vec<u8>, SdError> {
     let Some(patches) = hits.patches().filter(|_| !layout.overlapping) else {
-        return rebuild(sd, layout, map, Mode::Replace);
+        return rebuild(sd, layout, hits, map, Mode::Replace);
     };
     let mut out = sd.to_vec();
     for &(at, index) in patches {
@@ -170,7 +183,7 @@ fn replace(sd: &[u8], layout: &Layout, hits: &Hits, map: &SidMap) -> Result<Vec<
     for region in layout.regions().iter().filter(|region| region.is_acl()) {
         let twins = makes_twins(region.of(sd), region.of(&out)).map_err(|e| in_part(region, e))?;
         if twins {
-            return rebuild(sd, layout, map, Mode::Replace);
+            return rebuild(sd, layout, hits, map, Mode::Replace);
         }
     }
     Ok(out)
@@ -210,30 +223,30 @@ fn makes_twins(old: &[u8], new: &[u8]) -> Result<bool, AclError> {
 }
 
 /// Whether any ACE lacks its clone.
-fn adds_anything(sd: &[u8], layout: &Layout, map: &SidMap) -> Result<bool, SdError> {
+fn adds_anything(sd: &[u8], layout: &Layout, hits: &Hits, map: &SidMap) -> Result<bool, SdError> {
     for region in layout.regions().iter().filter(|region| region.is_acl()) {
-        if lacks_clone(region.of(sd), map).map_err(|e| in_part(region, e))? {
+        if lacks_clone(sd, region, hits, map).map_err(|e| in_part(region, e))? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn lacks_clone(acl: &[u8], map: &SidMap) -> Result<bool, AclError> {
+fn lacks_clone(sd: &[u8], region: &Region, hits: &Hits, map: &SidMap) -> Result<bool, AclError> {
+    let acl = region.of(sd);
     let mut entries = acl::entries(acl);
     let mut index = 0;
     while let Some(entry) = entries.next() {
-        let ace = entry?.bytes;
-        let in_ace = |source| AclError::Ace { index, source };
-        let (len, hit) = ace::mapped_len(ace, map).map_err(in_ace)?;
-        if hit {
+        let Entry { at, bytes: ace } = entry?;
+        let start = region.start + at;
+        if hits.may_touch(start, start + ace.len()) {
+            let in_ace = |source| AclError::Ace { index, source };
+            let (len, hit) = ace::mapped_len(ace, map).map_err(in_ace)?;
+            let mut found = !hit;
             // Where an earlier pass put it, then everywhere.
-            let mut found = false;
-            for other in entries.clone().take(1).chain(acl::entries(acl)) {
+            let mut others = entries.clone().take(1).chain(acl::entries(acl));
+            while let (false, Some(other)) = (found, others.next()) {
                 found = is_mapped(other?.bytes, ace, len, map).map_err(in_ace)?;
-                if found {
-                    break;
-                }
             }
             if !found {
                 return Ok(true);
@@ -246,7 +259,8 @@ fn lacks_clone(acl: &[u8], map: &SidMap) -> Result<bool, AclError> {
 
 /// Whether `other` is the mapped ACE of `ace`, found without writing it down.
 fn is_mapped(other: &[u8], ace: &[u8], len: usize, map: &SidMap) -> Result<bool, AceError> {
-    if other.len() != len || other[..2] != ace[..2] {
+    // Type, flags and mask never change, so most others are ruled out here.
+    if other.len() != len || other[..2] != ace[..2] || other.get(4..8) != ace.get(4..8) {
         return Ok(false);
     }
     let mut rest = Some(other);
@@ -257,7 +271,13 @@ fn is_mapped(other: &[u8], ace: &[u8], len: usize, map: &SidMap) -> Result<bool,
 }
 
 /// Writes the descriptor anew, part by part, by rules 3 to 6.
-fn rebuild(sd: &[u8], layout: &Layout, map: &SidMap, mode: Mode) -> Result<Vec<u8>, SdError> {
+fn rebuild(
+    sd: &[u8],
+    layout: &Layout,
+    hits: &Hits,
+    map: &SidMap,
+    mode: Mode,
+) -> Result<Vec<u8>, SdError> {
     let mut out = Vec::with_capacity(sd.len() + sd.len() / 2 + 64);
     out.extend_from_slice(&sd[..HEADER_BYTES]);
     let mut done = HEADER_BYTES;
@@ -272,7 +292,7 @@ fn rebuild(sd: &[u8], layout: &Layout, map: &SidMap, mode: Mode) -> Result<Vec<u
         }
         let bytes = region.of(sd);
         match (region.is_acl(), mode) {
-            (true, Mode::Add) => add_acl(bytes, map, &mut out),
+            (true, Mode::Add) => add_acl(sd, region, hits, map, &mut out),
             (true, Mode::Replace) => replace_acl(bytes, map, &mut out),
             (false, Mode::Add) => {
                 out.extend_from_slice(bytes);
@@ -298,7 +318,10 @@ fn replace_acl(acl: &[u8], map: &SidMap, out: &mut Vec<u8>) -> Result<(), AclErr
     for (index, entry) in entries.by_ref().enumerate() {
         let ace = entry?.bytes;
         let start = mapped.len();
-        emit_mapped(index, ace, map, &mut mapped)?;
+        let in_ace = |source| AclError::Ace { index, source };
+        let (len, _) = ace::mapped_len(ace, map).map_err(in_ace)?;
+        let mut put = |bytes: &[u8]| mapped.extend_from_slice(bytes);
+        ace::emit(ace, len, map, &mut put).map_err(in_ace)?;
         aces.push((ace, start..mapped.len()));
     }
     let begin = out.len();
@@ -316,38 +339,44 @@ fn replace_acl(acl: &[u8], map: &SidMap, out: &mut Vec<u8>) -> Result<(), AclErr
     finish_acl(acl.len(), begin, count, out)
 }
 
-fn add_acl(acl: &[u8], map: &SidMap, out: &mut Vec<u8>) -> Result<(), AclError> {
-    let begin = out.len();
-    out.extend_from_slice(&acl[..acl::HEADER_BYTES]);
-    let mut present = Present::of(acl)?;
-    let mut clone = Vec::new();
-    let mut count = 0;
-    let mut entries = acl::entries(acl);
-    for (index, entry) in entries.by_ref().enumerate() {
-        let ace = entry?.bytes;
-        out.extend_from_slice(ace);
-        count += 1;
-        clone.clear();
-        if emit_mapped(index, ace, map, &mut clone)? && present.insert(&clone) {
-            out.extend_from_slice(&clone);
-            count += 1;
-        }
-    }
-    out.extend_from_slice(&acl[entries.at..]);
-    finish_acl(acl.len(), begin, count, out)
-}
-
-/// Appends the mapped ACE; answers whether anything in it was mapped.
-fn emit_mapped(
-    index: usize,
-    ace: &[u8],
+fn add_acl(
+    sd: &[u8],
+    region: &Region,
+    hits: &Hits,
     map: &SidMap,
     out: &mut Vec<u8>,
-) -> Result<bool, AclError> {
-    let in_ace = |source| AclError::Ace { index, source };
-    let (len, hit) = ace::mapped_len(ace, map).map_err(in_ace)?;
-    ace::emit(ace, len, map, &mut |bytes| out.extend_from_slice(bytes)).map_err(in_ace)?;
-    Ok(hit)
+) -> Result<(), AclError> {
+    let acl = region.of(sd);
+    let begin = out.len();
+    let mut present = None;
+    let mut count = usize::from(u16_at(acl, 4));
+    let mut copied = 0;
+    for (index, entry) in acl::entries(acl).enumerate() {
+        let Entry { at, bytes: ace } = entry?;
+        if !hits.may_touch(region.start + at, region.start + at + ace.len()) {
+            continue;
+        }
+        let in_ace = |source| AclError::Ace { index, source };
+        let (len, hit) = ace::mapped_len(ace, map).map_err(in_ace)?;
+        if !hit {
+            continue;
+        }
+        out.extend_from_slice(&acl[copied..at + ace.len()]);
+        copied = at + ace.len();
+        let start = out.len();
+        ace::emit(ace, len, map, &mut |bytes| out.extend_from_slice(bytes)).map_err(in_ace)?;
+        let present = match &mut present {
+            Some(present) => present,
+            none => none.insert(Present::of(acl)?),
+        };
+        if present.insert(out, start)? {
+            count += 1;
+        } else {
+            out.truncate(start);
+        }
+    }
+    out.extend_from_slice(&acl[copied..]);
+    finish_acl(acl.len(), begin, count, out)
 }
 
 /// Corrects size and count of the ACL that begins at `begin`.
@@ -362,36 +391,46 @@ fn finish_acl(old_size: usize, begin: usize, count: usize, out: &mut [u8]) -> Re
     Ok(())
 }
 
-/// The ACEs of an ACL, as a list while they are few and as a tree beyond.
+/// The ACEs found in an ACL and the clones put into it, for "is it there?":
+/// looked through while they are few, a tree beyond.
 enum Present<'a> {
-    Few(Vec<Cow<'a, [u8]>>),
+    Few {
+        acl: &'a [u8],
+        clones: Vec<Range<usize>>,
+    },
     Many(BTreeSet<Cow<'a, [u8]>>),
 }
 
 impl<'a> Present<'a> {
-    const FEW: usize = 64;
+    const FEW: u16 = 64;
 
     fn of(acl: &'a [u8]) -> Result<Self, AclError> {
+        if u16_at(acl, 4) <= Self::FEW {
+            let clones = Vec::new();
+            return Ok(Self::Few { acl, clones });
+        }
         let aces = acl::entries(acl).map(|entry| Ok(entry?.bytes.into()));
-        let list: Vec<_> = aces.collect::<Result<_, AclError>>()?;
-        Ok(if list.len() <= Self::FEW {
-            Self::Few(list)
-        } else {
-            Self::Many(list.into_iter().collect())
-        })
+        Ok(Self::Many(aces.collect::<Result<_, AclError>>()?))
     }
 
-    /// Adds `ace`; answers whether it was not there.
-    fn insert(&mut self, ace: &[u8]) -> bool {
+    /// Takes note of the clone that `out` ends with from `start` on; answers
+    /// whether it was not there yet.
+    fn insert(&mut self, out: &[u8], start: usize) -> Result<bool, AclError> {
+        let clone = &out[start..];
         match self {
-            Self::Few(list) => {
-                let new = !list.iter().any(|present| **present == *ace);
-                if new {
-                    list.push(ace.to_vec().into());
+            Self::Few { acl, clones } => {
+                for entry in acl::entries(acl) {
+                    if entry?.bytes == clone {
+                        return Ok(false);
+                    }
                 }
-                new
+                let new = !clones.iter().any(|range| out[range.clone()] == *clone);
+                if new {
+                    clones.push(start..out.len());
+                }
+                Ok(new)
             }
-            Self::Many(set) => !set.contains(ace) && set.insert(ace.to_vec().into()),
+            Self::Many(set) => Ok(!set.contains(clone) && set.insert(clone.to_vec().into())),
         }
     }
 }

@@ -55,7 +55,8 @@ fn labels_policies_and_unknown_types_stay_byte_for_byte() {
     let to = map(&[(A, LONG)]);
     for ace_type in [3, 4, 8, 14, 16, 17, 19, 20, 22, 100, 255] {
         let ace = with(ace_type, 0, 1, A, &[1, 2, 3, 4]);
-        check(&to, &[ace.clone()], &[ace.clone()], &[ace]);
+        let same = [ace];
+        check(&to, &same, &same, &same);
         let torn = raw(ace_type, 0, &[9]);
         check(
             &to,
@@ -151,7 +152,8 @@ fn a_claim_of_another_type_is_not_read() {
     body[4] = 0x10;
     body[16..20].copy_from_slice(&[0xff; 4]);
     let ace = with(18, 0, 0, "S-1-1-0", &body);
-    check(&map(&[(A, B)]), &[ace.clone()], &[ace.clone()], &[ace]);
+    let same = [ace];
+    check(&map(&[(A, B)]), &same, &same, &same);
 }
 
 #[test]
