@@ -24,11 +24,15 @@ enum Command {
     /// Security descriptors
     #[command(subcommand)]
     Sd(offline::sd::Command),
+    /// NTFS volumes that no system has mounted
+    #[command(subcommand)]
+    Volume(offline::volume::Command),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Hive(command) => offline::exit_code(offline::hive::run(&command)),
         Command::Sd(command) => offline::exit_code(offline::sd::run(&command)),
+        Command::Volume(command) => offline::exit_code(offline::volume::run(&command)),
     }
 }

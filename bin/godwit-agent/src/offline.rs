@@ -6,6 +6,7 @@
 pub(crate) mod hive;
 pub(crate) mod map;
 pub(crate) mod sd;
+pub(crate) mod volume;
 
 use clap::ValueEnum;
 use std::process::ExitCode;
