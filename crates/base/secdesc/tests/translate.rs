@@ -322,6 +322,14 @@ fn add_that_does_not_fit_becomes_replace_and_says_so() {
             fallback: true
         })
     );
+    // Unused bytes count, and a size between the limit and 16 bits does not fit.
+    let aces: Vec<_> = (0..910).map(|n| with(0, 0, n, A, &[])).collect();
+    let unused = sd(&[(16, acl_with(2, &aces, &[0; 5]))]);
+    let outcome = translate(&unused, &to, Mode::Add);
+    assert!(matches!(
+        outcome,
+        Ok(Translated::Changed { fallback: true, .. })
+    ));
     let to = map(&[(A, LONG)]);
     for mode in [Mode::Add, Mode::Replace] {
         let error = translate(&full(A, 1800), &to, mode).expect_err("refused");
