@@ -1,0 +1,164 @@
+//! The volume, mounted with ntfs-3g for as long as the value lives.
+
+use gw_platform::MachineError;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mounted volume. ntfs-3g stays our child, so that closing can wait until it has written
+/// everything: `umount` of a FUSE file system returns earlier.
+#[derive(Debug)]
+pub(super) struct Volume {
+    image: PathBuf,
+    point: PathBuf,
+    daemon: Option<Child>,
+}
+
+impl Volume {
+    /// Mounts `image` at `point`; what an ended process left mounted there is cleared away first.
+    pub(super) fn open(image: &Path, point: &Path) -> Result<Self, MachineError> {
+        let shown = image.display().to_string();
+        clear_stale(point);
+        fs::create_dir_all(point).map_err(|e| MachineError::io(point.display().to_string(), &e))?;
+        let point = point
+            .canonicalize()
+            .map_err(|e| MachineError::io(point.display().to_string(), &e))?;
+        let daemon = Command::new("ntfs-3g")
+            .args([
+                "-o",
+                "permissions,streams_interface=windows,noatime,no_detach",
+            ])
+            .arg(image)
+            .arg(&point)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| MachineError::io("ntfs-3g (is the package installed?)", &e))?;
+        let mut volume = Self {
+            image: image.to_path_buf(),
+            point,
+            daemon: Some(daemon),
+        };
+        let since = Instant::now();
+        while !is_mounted(&volume.point) {
+            let ended = volume
+                .daemon
+                .as_mut()
+                .and_then(|child| child.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                volume.daemon = None;
+                return Err(MachineError::Damaged {
+                    object: shown,
+                    why: format!("ntfs-3g does not mount it ({status})"),
+                });
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(MachineError::InUse { object: shown });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(volume)
+    }
+
+    /// Where the root of the volume is.
+    pub(super) fn root(&self) -> &Path {
+        &self.point
+    }
+
+    /// Everything written so far is on stable storage when this returns.
+    ///
+    /// ntfs-3g hands every write on at once, so flushing the image file is enough.
+    pub(super) fn sync(&self) -> Result<(), MachineError> {
+        fs::File::open(&self.image)
+            .and_then(|file| file.sync_data())
+            .map_err(|e| MachineError::io(self.image.display().to_string(), &e))
+    }
+
+    fn release(&mut self) {
+        let Some(mut daemon) = self.daemon.take() else {
+            return;
+        };
+        let unmounted = Command::new("umount").arg(&self.point).status();
+        if !unmounted.is_ok_and(|status| status.success()) {
+            tracing::warn!(mount = %self.point.display(), "The volume is busy, unmounting it lazily");
+            let _ = Command::new("umount").arg("-l").arg(&self.point).status();
+        }
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if matches!(daemon.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        tracing::warn!(mount = %self.point.display(), "ntfs-3g still runs after the volume was unmounted");
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A killed process leaves its mount, and a killed ntfs-3g leaves one that answers nothing.
+fn clear_stale(point: &Path) {
+    for _ in 0..4 {
+        let absolute = std::path::absolute(point).unwrap_or_else(|_| point.to_path_buf());
+        if !is_mounted(&absolute) {
+            return;
+        }
+        let _ = Command::new("umount")
+            .arg(&absolute)
+            .stderr(Stdio::null())
+            .status()
+            .ok()
+            .filter(std::process::ExitStatus::success)
+            .or_else(|| {
+                Command::new("umount")
+                    .arg("-l")
+                    .arg(&absolute)
+                    .status()
+                    .ok()
+            });
+        wait_for_daemon(&absolute);
+    }
+}
+
+/// An orphaned ntfs-3g still has the image open for a moment after it was unmounted.
+fn wait_for_daemon(point: &Path) {
+    let since = Instant::now();
+    let wanted = point.to_string_lossy().into_owned();
+    while since.elapsed() < PATIENCE && daemon_runs(&wanted) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn daemon_runs(point: &str) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return false;
+    };
+    processes.flatten().any(|process| {
+        fs::read(process.path().join("cmdline")).is_ok_and(|line| {
+            let mut words = line.split(|byte| *byte == 0);
+            words
+                .next()
+                .is_some_and(|program| program.ends_with(b"ntfs-3g"))
+                && words.any(|word| word == point.as_bytes())
+        })
+    })
+}
+
+fn is_mounted(point: &Path) -> bool {
+    let wanted = point.to_string_lossy().replace(' ', "\\040");
+    fs::read_to_string("/proc/self/mounts").is_ok_and(|table| {
+        table
+            .lines()
+            .any(|line| line.split(' ').nth(1) == Some(&wanted))
+    })
+}
