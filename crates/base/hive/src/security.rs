@@ -110,9 +110,13 @@ impl Hive {
         let capacity = self.security_cell(offset)?.len();
         let need = sk::DESCRIPTOR + descriptor.len();
         if need <= capacity && capacity - need <= MOST_SLACK {
+            let old = sk::DESCRIPTOR + self.security_descriptor(offset)?.len();
             let cell = self.cell_mut(offset)?;
             cell[sk::DESCRIPTOR..need].copy_from_slice(descriptor);
-            cell[need..].fill(0);
+            // What a longer descriptor left behind goes; slack that was there stays.
+            if need < old {
+                cell[need..old].fill(0);
+            }
             self.set_security_field(offset, sk::SIZE, descriptor.len() as u32)?;
             return Ok(offset);
         }

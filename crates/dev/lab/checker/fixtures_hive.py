@@ -142,7 +142,7 @@ def try_refused(bench, agent, hive, scratch):
     bench.check(not os.path.exists(out), "a refused remap must write nothing")
     code, _, _ = agent.sids(hive)
     bench.check(code == 2, "sids must refuse with 2, gave %d" % code)
-    return reason.split(": ", 1)[-1]
+    return reason.split(os.path.basename(hive["path"]) + ": ", 1)[-1]
 
 
 def try_hive(bench, agent, native, hive, data, scratch):
