@@ -167,7 +167,7 @@ fn rights(ace_type: u8, mask: u32) -> String {
 
 /// The letters of a well-known account, or the SID.
 fn account(sid: &Sid) -> String {
-    const KNOWN: [(&str, &str); 39] = [
+    const KNOWN: [(&str, &str); 46] = [
         ("S-1-1-0", "WD"),
         ("S-1-3-0", "CO"),
         ("S-1-3-1", "CG"),
@@ -201,6 +201,13 @@ fn account(sid: &Sid) -> String {
         ("S-1-5-32-568", "IS"),
         ("S-1-5-32-569", "CY"),
         ("S-1-5-32-573", "ER"),
+        ("S-1-5-32-575", "RA"),
+        ("S-1-5-32-576", "ES"),
+        ("S-1-5-32-577", "MS"),
+        ("S-1-5-32-578", "HA"),
+        ("S-1-5-32-579", "AA"),
+        ("S-1-5-32-580", "RM"),
+        ("S-1-5-84-0-0-0-0-0", "UD"),
         ("S-1-15-2-1", "AC"),
         ("S-1-16-4096", "LW"),
         ("S-1-16-8192", "ME"),

@@ -151,7 +151,7 @@ fn prints_for_people() {
     };
     let compare = [
         token(0xf9, b"t\0i\0"),
-        token(0x10, b"x\0"),
+        token(0x10, b"x\0\x1b\0\"\0\0\xd8"),
         vec![0x80],
         [vec![0x04], 7_i64.to_le_bytes().to_vec(), vec![3, 2]].concat(),
         token(0xf8, b"n\0"),
@@ -180,7 +180,7 @@ fn prints_for_people() {
         ),
         (
             with(9, 0, 1, "S-1-1-0", &condition(&compare)),
-            "(XA;;CC;;;WD;(!((@User.ti == \"x\") && (7 < n))))",
+            "(XA;;CC;;;WD;(!((@User.ti == \"x%001b%0022%d800\") && (7 < n))))",
         ),
         (with(9, 0, 1, "S-1-1-0", b"own!"), "(XA;;CC;;;WD;6f776e21)"),
         (

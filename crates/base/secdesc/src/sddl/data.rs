@@ -163,11 +163,25 @@ fn claim_value(value_type: u16, value: &[u8]) -> Option<String> {
 
 fn zero_terminated(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| u16_at(pair, 0));
-    let units: Vec<_> = units.take_while(|unit| *unit != 0).collect();
-    String::from_utf16_lossy(&units)
+    escaped(units.take_while(|unit| *unit != 0))
 }
 
 fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<_> = bytes.chunks_exact(2).map(|pair| u16_at(pair, 0)).collect();
-    String::from_utf16_lossy(&units)
+    escaped(bytes.chunks_exact(2).map(|pair| u16_at(pair, 0)))
+}
+
+/// Text whose control characters, quotes and halves of characters are `%` and
+/// four hexadecimal digits, so that it cannot steer a terminal or end early.
+fn escaped(units: impl Iterator<Item = u16>) -> String {
+    let mut text = String::new();
+    for unit in char::decode_utf16(units) {
+        match unit {
+            Ok(c) if c.is_control() || matches!(c, '"' | '%') => {
+                text.push_str(&format!("%{:04x}", u32::from(c)));
+            }
+            Ok(c) => text.push(c),
+            Err(half) => text.push_str(&format!("%{:04x}", half.unpaired_surrogate())),
+        }
+    }
+    text
 }
