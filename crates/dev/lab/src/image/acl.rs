@@ -42,7 +42,14 @@ pub(super) fn ace(kind: u8, flags: u8, mask: u32, sid: &Sid, tail: &[u8]) -> Vec
 }
 
 /// One object ACE (types 5–7, 11, 12, 15): `guids` says which GUIDs are present (bits 1 and 2).
-pub(super) fn object_ace(kind: u8, flags: u8, mask: u32, guids: u32, sid: &Sid, tail: &[u8]) -> Vec<u8> {
+pub(super) fn object_ace(
+    kind: u8,
+    flags: u8,
+    mask: u32,
+    guids: u32,
+    sid: &Sid,
+    tail: &[u8],
+) -> Vec<u8> {
     let mut body = mask.to_le_bytes().to_vec();
     body.extend_from_slice(&guids.to_le_bytes());
     for bit in [1, 2] {
@@ -99,7 +106,10 @@ pub(super) fn member_of(sids: &[&Sid]) -> Vec<u8> {
 
 /// A claim (`CLAIM_SECURITY_ATTRIBUTE_RELATIVE_V1`) of value type 5 named `Owner` that holds SIDs.
 pub(super) fn sid_claim(sids: &[&Sid]) -> Vec<u8> {
-    let name: Vec<u8> = "Owner\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let name: Vec<u8> = "Owner\0"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let values_at = 16 + 4 * sids.len();
     let mut blobs = Vec::new();
     let mut offsets = Vec::new();
@@ -129,7 +139,9 @@ pub(super) fn sid_claim(sids: &[&Sid]) -> Vec<u8> {
 
 /// An ACL: revision 4 when it holds an object ACE, `slack` unused bytes at its end.
 fn acl(aces: &[Vec<u8>], slack: usize) -> Vec<u8> {
-    let object = aces.iter().any(|ace| matches!(ace.first(), Some(5..=7 | 11 | 12 | 15)));
+    let object = aces
+        .iter()
+        .any(|ace| matches!(ace.first(), Some(5..=7 | 11 | 12 | 15)));
     let size = 8 + aces.iter().map(Vec::len).sum::<usize>() + slack;
     let mut out = vec![if object { 4 } else { 2 }, 0];
     out.extend_from_slice(&(size as u16).to_le_bytes());
@@ -237,7 +249,11 @@ impl Sd {
                 (o, o, s, put(dacl.as_deref()))
             }
         };
-        let rm = if self.control & RM_VALID != 0 { 0x21 } else { 0 };
+        let rm = if self.control & RM_VALID != 0 {
+            0x21
+        } else {
+            0
+        };
         let mut out = vec![1, rm];
         out.extend_from_slice(&self.control.to_le_bytes());
         for offset in [owner, group, sacl_at, dacl_at] {

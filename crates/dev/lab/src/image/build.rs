@@ -44,7 +44,8 @@ pub fn lab_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("GODWIT_LAB_DIR") {
         return dir.into();
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     target.join("lab")
 }
 
@@ -56,7 +57,10 @@ pub fn lab_dir() -> PathBuf {
 /// # Errors
 /// When a tool is missing, the volume is too small or the specification does not fit.
 pub fn build_device(spec: &ImageSpec, dir: &Path, cache: &Path) -> Result<BuiltImage> {
-    ensure!(!spec.profiles.is_empty(), "a device image needs at least one profile");
+    ensure!(
+        !spec.profiles.is_empty(),
+        "a device image needs at least one profile"
+    );
     let plan = plan(spec)?;
     fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     let (base, from_cache) = kept_volume(&plan, cache)?;
@@ -72,9 +76,14 @@ pub fn build_device(spec: &ImageSpec, dir: &Path, cache: &Path) -> Result<BuiltI
         language: spec.language,
         files: plan.files(),
         descriptors: plan.distinct_descriptors(),
-        ignored: ["Windows", "Program Files", "Program Files (x86)", "System Volume Information"]
-            .map(String::from)
-            .to_vec(),
+        ignored: [
+            "Windows",
+            "Program Files",
+            "Program Files (x86)",
+            "System Volume Information",
+        ]
+        .map(String::from)
+        .to_vec(),
         profiles: spec.profiles.clone(),
         from_cache,
     };
@@ -85,14 +94,20 @@ pub fn build_device(spec: &ImageSpec, dir: &Path, cache: &Path) -> Result<BuiltI
 
 /// The volume of `plan` without machine hives, from the cache or made now.
 fn kept_volume(plan: &Plan, cache: &Path) -> Result<(PathBuf, bool)> {
-    let kept = cache.join("images").join(format!("{WRITER}-{}.img", &plan.fingerprint()?[..32]));
+    let kept = cache
+        .join("images")
+        .join(format!("{WRITER}-{}.img", &plan.fingerprint()?[..32]));
     if kept.exists() {
         return Ok((kept, true));
     }
     let folder = kept.parent().context("the cache has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     // Beside the final name and renamed at the end: a torn build is never taken for a whole one.
-    let work = folder.join(format!("{}.{}", kept.file_name().unwrap_or_default().display(), std::process::id()));
+    let work = folder.join(format!(
+        "{}.{}",
+        kept.file_name().unwrap_or_default().display(),
+        std::process::id()
+    ));
     let point = work.with_extension("mnt");
     let made = make_volume(plan, &work, &point);
     let _ = fs::remove_dir(&point);
@@ -108,7 +123,9 @@ fn make_volume(plan: &Plan, image: &Path, point: &Path) -> Result<()> {
     let file = fs::File::create(image).with_context(|| format!("making {}", image.display()))?;
     file.set_len(plan.size_mib << 20)?;
     drop(file);
-    run(Command::new("mkfs.ntfs").args(["-F", "-Q", "-q", "-L", "Windows"]).arg(image))?;
+    run(Command::new("mkfs.ntfs")
+        .args(["-F", "-Q", "-q", "-L", "Windows"])
+        .arg(image))?;
     let mounted = Mounted::open(image, point)?;
     lay_out(plan, mounted.root())?;
     mounted.close()
@@ -126,7 +143,10 @@ fn write_machine_hives(spec: &ImageSpec, disk: &Path, point: &Path) -> Result<()
 }
 
 fn copy_sparse(from: &Path, to: &Path) -> Result<()> {
-    run(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(from).arg(to))
+    run(Command::new("cp")
+        .args(["--sparse=always", "--reflink=auto"])
+        .arg(from)
+        .arg(to))
 }
 
 fn run(command: &mut Command) -> Result<()> {
@@ -135,11 +155,16 @@ fn run(command: &mut Command) -> Result<()> {
         .output()
         .with_context(|| format!("starting {:?}", command.get_program()))?;
     if !output.status.success() {
-        bail!("{command:?} failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{command:?} failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    fs::write(path, serde_json::to_vec_pretty(value)?).with_context(|| format!("writing {}", path.display()))
+    fs::write(path, serde_json::to_vec_pretty(value)?)
+        .with_context(|| format!("writing {}", path.display()))
 }

@@ -35,7 +35,9 @@ impl DeviceFacts {
     /// Made-up hardware that follows from the seed and the computer name.
     #[must_use]
     pub fn of(spec: &ImageSpec) -> Self {
-        let name = spec.computer_name.bytes().fold(spec.seed, |hash, byte| hash.wrapping_mul(31) ^ u64::from(byte));
+        let name = spec.computer_name.bytes().fold(spec.seed, |hash, byte| {
+            hash.wrapping_mul(31) ^ u64::from(byte)
+        });
         let mut rng = Rng::new(name);
         let mut uuid = || {
             let random = (u128::from(rng.next()) << 64 | u128::from(rng.next())).to_be_bytes();

@@ -19,7 +19,10 @@ pub struct MachineHives {
 }
 
 pub(super) fn user_hives(_spec: &ImageSpec, _user: &ProfileUser) -> anyhow::Result<UserHives> {
-    Ok(UserHives { ntuser: Vec::new(), usrclass: Vec::new() })
+    Ok(UserHives {
+        ntuser: Vec::new(),
+        usrclass: Vec::new(),
+    })
 }
 
 /// Composes SYSTEM, SOFTWARE, SAM and SECURITY for the device of `spec`.

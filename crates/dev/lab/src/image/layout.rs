@@ -27,11 +27,21 @@ pub(super) struct Right {
 
 impl Right {
     pub(super) fn allow(mask: u32, sid: &Sid) -> Self {
-        Self { kind: 0, flags: OI | CI, mask, sid: sid.clone() }
+        Self {
+            kind: 0,
+            flags: OI | CI,
+            mask,
+            sid: sid.clone(),
+        }
     }
 
     pub(super) fn deny(mask: u32, sid: &Sid) -> Self {
-        Self { kind: 1, flags: OI | CI, mask, sid: sid.clone() }
+        Self {
+            kind: 1,
+            flags: OI | CI,
+            mask,
+            sid: sid.clone(),
+        }
     }
 
     pub(super) fn flags(mut self, flags: u8) -> Self {
@@ -51,11 +61,21 @@ impl Right {
         let mut copies = Vec::new();
         if reaches {
             let to = if creator { owner } else { &self.sid };
-            let onward = if passes_on && !creator { self.flags & (OI | CI) } else { 0 };
+            let onward = if passes_on && !creator {
+                self.flags & (OI | CI)
+            } else {
+                0
+            };
             copies.push(ace(self.kind, ID | onward, self.mask, to, &[]));
         }
         if passes_on && (creator || !reaches) {
-            copies.push(ace(self.kind, ID | IO | (self.flags & (OI | CI)), self.mask, &self.sid, &[]));
+            copies.push(ace(
+                self.kind,
+                ID | IO | (self.flags & (OI | CI)),
+                self.mask,
+                &self.sid,
+                &[],
+            ));
         }
         copies
     }
@@ -104,19 +124,31 @@ impl<'a> Planner<'a> {
 
     /// SID of the source domain with this RID.
     pub(super) fn domain_rid(&self, rid: u32) -> Sid {
-        self.spec.source.sid.with_rid(rid).unwrap_or_else(|| self.spec.source.sid.clone())
+        self.spec
+            .source
+            .sid
+            .with_rid(rid)
+            .unwrap_or_else(|| self.spec.source.sid.clone())
     }
 
     /// A group of the source, going round.
     pub(super) fn group(&self, number: usize) -> Sid {
         let groups = &self.spec.groups;
-        if groups.is_empty() { self.domain_rid(513) } else { groups[number % groups.len()].clone() }
+        if groups.is_empty() {
+            self.domain_rid(513)
+        } else {
+            groups[number % groups.len()].clone()
+        }
     }
 
     /// A source user without a profile here, going round.
     pub(super) fn colleague(&self, number: usize) -> Sid {
         let users = &self.spec.colleagues;
-        if users.is_empty() { self.domain_rid(512) } else { users[number % users.len()].clone() }
+        if users.is_empty() {
+            self.domain_rid(512)
+        } else {
+            users[number % users.len()].clone()
+        }
     }
 
     /// Index of a descriptor; equal ones share it.
@@ -131,14 +163,29 @@ impl<'a> Planner<'a> {
     }
 
     /// The descriptor of a folder with these rights, and of its children owned by `child_owner`.
-    pub(super) fn family(&mut self, sd: Sd, rights: &[Right], child_owner: &Sid, child_group: &Sid) -> Family {
+    pub(super) fn family(
+        &mut self,
+        sd: Sd,
+        rights: &[Right],
+        child_owner: &Sid,
+        child_group: &Sid,
+    ) -> Family {
         let folder = self.sd(&sd.dacl(rights.iter().map(Right::written).collect()));
         let mut child = |directory| {
-            let aces = rights.iter().flat_map(|right| right.inherited(child_owner, directory)).collect();
-            self.sd(&Sd::new(child_owner, child_group).control(DACL_AUTO).dacl(aces))
+            let aces = rights
+                .iter()
+                .flat_map(|right| right.inherited(child_owner, directory))
+                .collect();
+            self.sd(&Sd::new(child_owner, child_group)
+                .control(DACL_AUTO)
+                .dacl(aces))
         };
         let directory = child(true);
-        Family { folder, directory, file: child(false) }
+        Family {
+            folder,
+            directory,
+            file: child(false),
+        }
     }
 
     pub(super) fn set_root(&mut self, descriptor: usize) {
@@ -150,7 +197,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds a node; the caller adjusts what is out of the ordinary.
-    pub(super) fn node(&mut self, path: impl Into<String>, kind: Kind, descriptor: Option<usize>) -> &mut Node {
+    pub(super) fn node(
+        &mut self,
+        path: impl Into<String>,
+        kind: Kind,
+        descriptor: Option<usize>,
+    ) -> &mut Node {
         self.nodes.push(Node {
             path: path.into(),
             kind,
@@ -168,19 +220,35 @@ impl<'a> Planner<'a> {
         self.node(path, Kind::Directory, Some(descriptor))
     }
 
-    pub(super) fn file(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>, descriptor: usize) -> &mut Node {
-        self.node(path, Kind::File(Content::Bytes(bytes.into())), Some(descriptor))
+    pub(super) fn file(
+        &mut self,
+        path: impl Into<String>,
+        bytes: impl Into<Vec<u8>>,
+        descriptor: usize,
+    ) -> &mut Node {
+        self.node(
+            path,
+            Kind::File(Content::Bytes(bytes.into())),
+            Some(descriptor),
+        )
     }
 
     /// A file of seeded content.
     pub(super) fn filler(&mut self, path: impl Into<String>, descriptor: usize) -> &mut Node {
-        let content = Content::Filler { seed: self.rng.next(), len: self.rng.file_len() };
+        let content = Content::Filler {
+            seed: self.rng.next(),
+            len: self.rng.file_len(),
+        };
         self.node(path, Kind::File(content), Some(descriptor))
     }
 
     /// A directory junction (mount point) to a path on `C:`.
     pub(super) fn junction(&mut self, path: impl Into<String>, target: &str, descriptor: usize) {
-        let node = self.node(path, Kind::ReparseDirectory(mount_point(target)), Some(descriptor));
+        let node = self.node(
+            path,
+            Kind::ReparseDirectory(mount_point(target)),
+            Some(descriptor),
+        );
         node.attributes = HIDDEN | SYSTEM | NOT_INDEXED;
     }
 
@@ -191,19 +259,32 @@ impl<'a> Planner<'a> {
 
     /// Names a folder, which exists, as a place for filler files.
     pub(super) fn spot(&mut self, folder: impl Into<String>, family: Family, weight: usize) {
-        self.spots.push(Spot { folder: folder.into(), family, weight, made: 0 });
+        self.spots.push(Spot {
+            folder: folder.into(),
+            family,
+            weight,
+            made: 0,
+        });
     }
 
     /// Brings the number of files up to the specification.
     pub(super) fn fill(&mut self) {
-        let have = self.nodes.iter().filter(|node| matches!(node.kind, Kind::File(_))).count();
+        let have = self
+            .nodes
+            .iter()
+            .filter(|node| matches!(node.kind, Kind::File(_)))
+            .count();
         let missing = (self.spec.files as usize).saturating_sub(have);
         let total: usize = self.spots.iter().map(|spot| spot.weight).sum();
         let mut spots = std::mem::take(&mut self.spots);
         let mut left = missing;
         for index in 0..spots.len() {
             let last = index + 1 == spots.len();
-            let share = if last { left } else { missing * spots[index].weight / total.max(1) };
+            let share = if last {
+                left
+            } else {
+                missing * spots[index].weight / total.max(1)
+            };
             left = left.saturating_sub(share);
             for _ in 0..share {
                 self.fill_one(&mut spots[index]);
@@ -230,14 +311,21 @@ impl<'a> Planner<'a> {
         match sparkle {
             0..=3 => node.attributes = READ_ONLY | 0x20,
             4..=6 => node.attributes = HIDDEN | 0x20,
-            7..=9 => node.streams.push(("Zone.Identifier".into(), zone_identifier())),
-            10 => node.short_name = Some(format!("FILE{:03}~1.DAT", number % 1000)),
+            7..=9 => node
+                .streams
+                .push(("Zone.Identifier".into(), zone_identifier())),
+            10 => node.short_name = Some(format!("F{:05}~1.DAT", number % 100_000)),
             _ => {}
         }
     }
 
     pub(super) fn finish(self) -> Plan {
-        Plan { size_mib: self.spec.size_mib, nodes: self.nodes, descriptors: self.descriptors, root: self.root }
+        Plan {
+            size_mib: self.spec.size_mib,
+            nodes: self.nodes,
+            descriptors: self.descriptors,
+            root: self.root,
+        }
     }
 }
 
@@ -267,7 +355,11 @@ fn mount_point(target: &str) -> Vec<u8> {
 
 /// Reparse buffer of a symbolic link (tag 0xA000000C), a name surrogate.
 pub(super) fn symlink(target: &str, relative: bool) -> Vec<u8> {
-    let substitute = if relative { utf16(target) } else { utf16(&format!("\\??\\{target}")) };
+    let substitute = if relative {
+        utf16(target)
+    } else {
+        utf16(&format!("\\??\\{target}"))
+    };
     let print = utf16(target);
     let mut body = Vec::new();
     for number in [0, substitute.len(), substitute.len(), print.len()] {

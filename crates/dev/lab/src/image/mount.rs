@@ -24,7 +24,10 @@ impl Mounted {
     pub fn open(image: &Path, point: &Path) -> Result<Self> {
         std::fs::create_dir_all(point).with_context(|| format!("making {}", point.display()))?;
         let daemon = Command::new("ntfs-3g")
-            .args(["-o", "permissions,streams_interface=windows,noatime,no_detach"])
+            .args([
+                "-o",
+                "permissions,streams_interface=windows,noatime,no_detach",
+            ])
             .arg(image)
             .arg(point)
             .stdin(Stdio::null())
@@ -32,15 +35,28 @@ impl Mounted {
             .stderr(Stdio::null())
             .spawn()
             .context("starting ntfs-3g; is the package ntfs-3g installed?")?;
-        let mut mounted = Self { point: std::path::absolute(point)?, daemon: Some(daemon) };
+        let mut mounted = Self {
+            point: std::path::absolute(point)?,
+            daemon: Some(daemon),
+        };
         let since = Instant::now();
         while !is_mounted(&mounted.point)? {
-            if let Some(status) = mounted.daemon.as_mut().map(Child::try_wait).transpose()?.flatten() {
+            if let Some(status) = mounted
+                .daemon
+                .as_mut()
+                .map(Child::try_wait)
+                .transpose()?
+                .flatten()
+            {
                 mounted.daemon = None;
                 bail!("ntfs-3g refused {} ({status})", image.display());
             }
             if since.elapsed() > PATIENCE {
-                bail!("ntfs-3g did not mount {} in {} s", image.display(), PATIENCE.as_secs());
+                bail!(
+                    "ntfs-3g did not mount {} in {} s",
+                    image.display(),
+                    PATIENCE.as_secs()
+                );
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -62,11 +78,19 @@ impl Mounted {
     }
 
     fn release(&mut self) -> Result<()> {
-        let Some(mut daemon) = self.daemon.take() else { return Ok(()) };
-        let status = Command::new("umount").arg(&self.point).status().context("starting umount")?;
+        let Some(mut daemon) = self.daemon.take() else {
+            return Ok(());
+        };
+        let status = Command::new("umount")
+            .arg(&self.point)
+            .status()
+            .context("starting umount")?;
         if !status.success() {
             let lazily = Command::new("umount").arg("-l").arg(&self.point).status();
-            bail!("unmounting {} failed ({status}); lazily: {lazily:?}", self.point.display());
+            bail!(
+                "unmounting {} failed ({status}); lazily: {lazily:?}",
+                self.point.display()
+            );
         }
         let since = Instant::now();
         loop {
@@ -74,10 +98,17 @@ impl Mounted {
                 if status.success() {
                     return Ok(());
                 }
-                bail!("ntfs-3g ended with {status} when {} was unmounted", self.point.display());
+                bail!(
+                    "ntfs-3g ended with {status} when {} was unmounted",
+                    self.point.display()
+                );
             }
             if since.elapsed() > PATIENCE {
-                bail!("ntfs-3g still runs {} s after {} was unmounted", PATIENCE.as_secs(), self.point.display());
+                bail!(
+                    "ntfs-3g still runs {} s after {} was unmounted",
+                    PATIENCE.as_secs(),
+                    self.point.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -93,7 +124,10 @@ impl Drop for Mounted {
 }
 
 fn is_mounted(point: &Path) -> Result<bool> {
-    let table = std::fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
+    let table =
+        std::fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
     let wanted = point.to_string_lossy().replace(' ', "\\040");
-    Ok(table.lines().any(|line| line.split(' ').nth(1) == Some(&wanted)))
+    Ok(table
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some(&wanted)))
 }

@@ -30,7 +30,8 @@ const STEMS: &[&str] = &[
     "İstanbul ılık",
 ];
 const EXTENSIONS: &[&str] = &[
-    "docx", "xlsx", "pdf", "txt", "jpg", "png", "lnk", "ini", "log", "dat", "db", "json", "url", "pst", "one",
+    "docx", "xlsx", "pdf", "txt", "jpg", "png", "lnk", "ini", "log", "dat", "db", "json", "url",
+    "pst", "one",
 ];
 
 /// A file name, unique by its number.
@@ -51,7 +52,10 @@ pub(super) fn profile_junctions(language: Language) -> &'static [(&'static str, 
             ("Application Data", "AppData\\Roaming"),
             ("Local Settings", "AppData\\Local"),
             ("My Documents", "Documents"),
-            ("Start Menu", "AppData\\Roaming\\Microsoft\\Windows\\Start Menu"),
+            (
+                "Start Menu",
+                "AppData\\Roaming\\Microsoft\\Windows\\Start Menu",
+            ),
             ("SendTo", "AppData\\Roaming\\Microsoft\\Windows\\SendTo"),
             ("Documents\\My Pictures", "Pictures"),
             ("AppData\\Local\\Application Data", "AppData\\Local"),
@@ -60,7 +64,10 @@ pub(super) fn profile_junctions(language: Language) -> &'static [(&'static str, 
             ("Anwendungsdaten", "AppData\\Roaming"),
             ("Lokale Einstellungen", "AppData\\Local"),
             ("Eigene Dateien", "Documents"),
-            ("Startmenü", "AppData\\Roaming\\Microsoft\\Windows\\Start Menu"),
+            (
+                "Startmenü",
+                "AppData\\Roaming\\Microsoft\\Windows\\Start Menu",
+            ),
             ("SendTo", "AppData\\Roaming\\Microsoft\\Windows\\SendTo"),
             ("Documents\\Eigene Bilder", "Pictures"),
             ("AppData\\Local\\Anwendungsdaten", "AppData\\Local"),

@@ -94,13 +94,21 @@ impl Plan {
     /// Number of files: directories, further names and reparse points not counted.
     #[must_use]
     pub fn files(&self) -> usize {
-        self.nodes.iter().filter(|node| matches!(node.kind, Kind::File(_))).count()
+        self.nodes
+            .iter()
+            .filter(|node| matches!(node.kind, Kind::File(_)))
+            .count()
     }
 
     /// Number of distinct descriptors in use.
     #[must_use]
     pub fn distinct_descriptors(&self) -> usize {
-        self.nodes.iter().filter_map(|node| node.descriptor).chain([self.root]).collect::<BTreeSet<_>>().len()
+        self.nodes
+            .iter()
+            .filter_map(|node| node.descriptor)
+            .chain([self.root])
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 
     /// Hash of everything in the plan, as hexadecimal text: the key of a kept volume.
@@ -139,10 +147,25 @@ mod tests {
     fn a_full_image_has_the_promised_breadth() {
         let plan = plan(&ImageSpec::sample(20_000, Language::En)).unwrap();
         assert!(plan.files() >= 20_000, "{} files", plan.files());
-        assert!(plan.distinct_descriptors() >= 200, "{} descriptors", plan.distinct_descriptors());
-        assert!(plan.nodes.iter().any(|n| n.path.encode_utf16().count() > 260));
-        assert!(plan.nodes.iter().any(|n| n.attributes & 1 != 0), "read-only");
-        assert!(plan.nodes.iter().any(|n| matches!(n.kind, Kind::HardLink(_))));
+        assert!(
+            plan.distinct_descriptors() >= 200,
+            "{} descriptors",
+            plan.distinct_descriptors()
+        );
+        assert!(
+            plan.nodes
+                .iter()
+                .any(|n| n.path.encode_utf16().count() > 260)
+        );
+        assert!(
+            plan.nodes.iter().any(|n| n.attributes & 1 != 0),
+            "read-only"
+        );
+        assert!(
+            plan.nodes
+                .iter()
+                .any(|n| matches!(n.kind, Kind::HardLink(_)))
+        );
         assert!(plan.nodes.iter().any(|n| !n.streams.is_empty()));
     }
 
@@ -150,13 +173,20 @@ mod tests {
     fn a_plan_is_deterministic_and_parents_come_first() {
         let spec = ImageSpec::sample(500, Language::De);
         let first = plan(&spec).unwrap();
-        assert_eq!(first.fingerprint().unwrap(), plan(&spec).unwrap().fingerprint().unwrap());
+        assert_eq!(
+            first.fingerprint().unwrap(),
+            plan(&spec).unwrap().fingerprint().unwrap()
+        );
         let mut seen = BTreeSet::new();
         for node in &first.nodes {
             if let Some((parent, _)) = node.path.rsplit_once('/') {
                 assert!(seen.contains(parent), "{parent} comes before {}", node.path);
             }
-            assert!(seen.insert(node.path.clone()), "{} is planned once", node.path);
+            assert!(
+                seen.insert(node.path.clone()),
+                "{} is planned once",
+                node.path
+            );
             if let Kind::HardLink(to) = &node.kind {
                 assert!(seen.contains(to), "{to} comes before its further name");
             }
@@ -166,7 +196,11 @@ mod tests {
     #[test]
     fn languages_differ_in_the_names_windows_localises() {
         let has = |language, path: &str| {
-            plan(&ImageSpec::sample(10, language)).unwrap().nodes.iter().any(|n| n.path == path)
+            plan(&ImageSpec::sample(10, language))
+                .unwrap()
+                .nodes
+                .iter()
+                .any(|n| n.path == path)
         };
         assert!(has(Language::De, "Dokumente und Einstellungen"));
         assert!(has(Language::De, "Users/anna.berg/Anwendungsdaten"));

@@ -3,8 +3,9 @@
 use gw_secdesc::Sid;
 
 use super::acl::{
-    CI, DACL_AUTO, DACL_PRESENT, DACL_PROTECTED, FULL, IO, MODIFY, OI, Order, READ, READ_EXECUTE, RM_VALID, SACL_AUTO,
-    Sd, ace, allow, audit, deny, framed, member_of, object_ace, sid, sid_claim,
+    CI, DACL_AUTO, DACL_PRESENT, DACL_PROTECTED, FULL, IO, MODIFY, OI, Order, READ, READ_EXECUTE,
+    RM_VALID, SACL_AUTO, Sd, ace, allow, audit, deny, framed, member_of, object_ace, sid,
+    sid_claim,
 };
 use super::hives::CONFIG_HIVES;
 use super::layout::{Family, HIDDEN, Planner, READ_ONLY, Right, SYSTEM, zone_identifier};
@@ -33,7 +34,10 @@ pub(super) fn system(p: &mut Planner<'_>) {
     program_data(p);
     let family = family_of(p, &[], &administrators(), DACL_PROTECTED);
     p.dir("Users", family.folder).attributes = READ_ONLY;
-    let text = format!("[.ShellClassInfo]\r\nLocalizedResourceName={}\r\n", names::display(p.spec.language, "Users"));
+    let text = format!(
+        "[.ShellClassInfo]\r\nLocalizedResourceName={}\r\n",
+        names::display(p.spec.language, "Users")
+    );
     p.file("Users/desktop.ini", text, family.file).attributes = HIDDEN | SYSTEM;
     for folder in ["Users/Public", "Users/Public/Documents", "Users/Default"] {
         p.dir(folder, family.directory);
@@ -57,31 +61,40 @@ fn family_of(p: &mut Planner<'_>, extra: &[Right], owner: &Sid, control: u16) ->
         Right::allow(READ_EXECUTE, &users()),
         Right::allow(0x1000_0000, &sid("S-1-3-0")).flags(OI | CI | IO),
     ]);
-    p.family(Sd::new(owner, &group).control(DACL_AUTO | control), &rights, owner, &group)
+    p.family(
+        Sd::new(owner, &group).control(DACL_AUTO | control),
+        &rights,
+        owner,
+        &group,
+    )
 }
 
 fn closed_junction(p: &mut Planner<'_>) -> usize {
-    let sd = Sd::new(&system_sid(), &system_sid()).control(DACL_PROTECTED).dacl(vec![
-        deny(0, 1, &sid("S-1-1-0")),
-        allow(0, FULL, &system_sid()),
-        allow(0, FULL, &administrators()),
-        allow(0, READ_EXECUTE, &sid("S-1-1-0")),
-    ]);
+    let sd = Sd::new(&system_sid(), &system_sid())
+        .control(DACL_PROTECTED)
+        .dacl(vec![
+            deny(0, 1, &sid("S-1-1-0")),
+            allow(0, FULL, &system_sid()),
+            allow(0, FULL, &administrators()),
+            allow(0, READ_EXECUTE, &sid("S-1-1-0")),
+        ]);
     p.sd(&sd)
 }
 
 /// The root of C: as Windows ships it, opened for a source group by an administrator.
 fn root(p: &mut Planner<'_>) {
     let authenticated = sid("S-1-5-11");
-    let sd = Sd::new(&sid(TRUSTED_INSTALLER), &sid(TRUSTED_INSTALLER)).control(DACL_PROTECTED | DACL_AUTO).dacl(vec![
-        deny(CI, 0x4, &p.group(0)),
-        allow(OI | CI, FULL, &administrators()),
-        allow(OI | CI, FULL, &system_sid()),
-        allow(OI | CI, READ_EXECUTE, &users()),
-        allow(OI | CI | IO, 0x1301_BF, &authenticated),
-        allow(0, 0x4, &authenticated),
-        allow(CI, 0x2, &p.domain_rid(513)),
-    ]);
+    let sd = Sd::new(&sid(TRUSTED_INSTALLER), &sid(TRUSTED_INSTALLER))
+        .control(DACL_PROTECTED | DACL_AUTO)
+        .dacl(vec![
+            deny(CI, 0x4, &p.group(0)),
+            allow(OI | CI, FULL, &administrators()),
+            allow(OI | CI, FULL, &system_sid()),
+            allow(OI | CI, READ_EXECUTE, &users()),
+            allow(OI | CI | IO, MODIFY, &authenticated),
+            allow(0, 0x4, &authenticated),
+            allow(CI, 0x2, &p.domain_rid(513)),
+        ]);
     let sd = p.sd(&sd);
     p.set_root(sd);
 }
@@ -90,12 +103,27 @@ fn root(p: &mut Planner<'_>) {
 fn windows(p: &mut Planner<'_>) {
     let installer = sid(TRUSTED_INSTALLER);
     let family = family_of(p, &[], &installer, DACL_PROTECTED);
-    let source = [Right::allow(MODIFY, &p.group(2)), Right::allow(READ, &p.domain_rid(513))];
+    let source = [
+        Right::allow(MODIFY, &p.group(2)),
+        Right::allow(READ, &p.domain_rid(513)),
+    ];
     let touched = family_of(p, &source, &system_sid(), 0);
-    let owner = p.spec.profiles.first().map_or_else(system_sid, |user| user.sid.clone());
+    let owner = p
+        .spec
+        .profiles
+        .first()
+        .map_or_else(system_sid, |user| user.sid.clone());
     let owned = family_of(p, &source[..1], &owner, 0);
     p.dir("Windows", family.folder);
-    for folder in ["System32", "System32/config", "System32/Tasks", "SysWOW64", "Fonts", "Logs", "System32/drivers"] {
+    for folder in [
+        "System32",
+        "System32/config",
+        "System32/Tasks",
+        "SysWOW64",
+        "Fonts",
+        "Logs",
+        "System32/drivers",
+    ] {
         p.dir(format!("Windows/{folder}"), family.directory);
     }
     p.dir("Windows/Temp", owned.folder);
@@ -105,7 +133,10 @@ fn windows(p: &mut Planner<'_>) {
     p.filler("Windows/explorer.exe", family.file);
     let config = Sd::new(&administrators(), &system_sid())
         .control(DACL_AUTO)
-        .dacl(vec![allow(0x10, FULL, &system_sid()), allow(0x10, FULL, &administrators())]);
+        .dacl(vec![
+            allow(0x10, FULL, &system_sid()),
+            allow(0x10, FULL, &administrators()),
+        ]);
     let config = p.sd(&config);
     for hive in CONFIG_HIVES {
         p.file(format!("Windows/System32/config/{hive}"), "", config);
@@ -116,10 +147,14 @@ fn windows(p: &mut Planner<'_>) {
 
     let closed = Sd::new(&system_sid(), &system_sid())
         .control(DACL_PROTECTED)
-        .dacl(vec![allow(OI | CI, FULL, &system_sid()), allow(0, READ, &p.domain_rid(512))]);
+        .dacl(vec![
+            allow(OI | CI, FULL, &system_sid()),
+            allow(0, READ, &p.domain_rid(512)),
+        ]);
     let closed = p.sd(&closed);
     p.dir("System Volume Information", closed).attributes = HIDDEN | SYSTEM;
-    p.filler("System Volume Information/tracking.log", closed).attributes = HIDDEN | SYSTEM;
+    p.filler("System Volume Information/tracking.log", closed)
+        .attributes = HIDDEN | SYSTEM;
 }
 
 /// `%ProgramFiles%` and its 32-bit twin: ignored areas too.
@@ -133,9 +168,23 @@ fn programs(p: &mut Planner<'_>) {
                 1 => Right::deny(0x2, &p.colleague(vendor)),
                 _ => Right::allow(FULL, &p.domain_rid(512)),
             };
-            let owner = if vendor % 2 == 0 { administrators() } else { p.colleague(vendor + number) };
+            let owner = if vendor % 2 == 0 {
+                administrators()
+            } else {
+                p.colleague(vendor + number)
+            };
             let family = family_of(p, &[right], &owner, 0);
-            let folder = format!("{root}/{}", ["Contoso", "Fabrikam", "Grün & Co", "Nord", "Øst", "Западные"][vendor]);
+            let folder = format!(
+                "{root}/{}",
+                [
+                    "Contoso",
+                    "Fabrikam",
+                    "Grün & Co",
+                    "Nord",
+                    "Øst",
+                    "Западные"
+                ][vendor]
+            );
             p.dir(folder.clone(), family.folder);
             p.filler(format!("{folder}/contoso.exe"), family.file);
             p.spot(folder, family, 2);
@@ -144,7 +193,12 @@ fn programs(p: &mut Planner<'_>) {
 }
 
 fn program_data(p: &mut Planner<'_>) {
-    let family = family_of(p, &[Right::allow(MODIFY, &p.group(4)).flags(CI)], &system_sid(), DACL_PROTECTED);
+    let family = family_of(
+        p,
+        &[Right::allow(MODIFY, &p.group(4)).flags(CI)],
+        &system_sid(),
+        DACL_PROTECTED,
+    );
     p.dir("ProgramData", family.folder).attributes = HIDDEN;
     for folder in ["Microsoft", "Contoso", "Contoso/Cache"] {
         p.dir(format!("ProgramData/{folder}"), family.directory);
@@ -155,7 +209,12 @@ fn program_data(p: &mut Planner<'_>) {
 /// `C:\Data`: department folders the way file servers grow them.
 pub(super) fn data(p: &mut Planner<'_>) {
     let group = p.domain_rid(513);
-    let family = family_of(p, &[Right::allow(MODIFY, &group)], &administrators(), DACL_PROTECTED);
+    let family = family_of(
+        p,
+        &[Right::allow(MODIFY, &group)],
+        &administrators(),
+        DACL_PROTECTED,
+    );
     p.dir("Data", family.folder);
     for number in 0..16 {
         let owner = match number % 3 {
@@ -163,7 +222,10 @@ pub(super) fn data(p: &mut Planner<'_>) {
             1 => p.colleague(number),
             _ => p.domain_rid(512),
         };
-        let mut rights = vec![Right::allow(MODIFY, &p.group(number)), Right::allow(READ, &p.group(number + 5))];
+        let mut rights = vec![
+            Right::allow(MODIFY, &p.group(number)),
+            Right::allow(READ, &p.group(number + 5)),
+        ];
         if number % 4 == 1 {
             rights.insert(0, Right::deny(0x0001_0040, &p.colleague(number + 1)));
         }
@@ -174,7 +236,11 @@ pub(super) fn data(p: &mut Planner<'_>) {
         p.filler(format!("{folder}/index.xlsx"), family.file);
         p.spot(folder, family, 8);
     }
-    let user = p.spec.local_sid.with_rid(1001).unwrap_or_else(administrators);
+    let user = p
+        .spec
+        .local_sid
+        .with_rid(1001)
+        .unwrap_or_else(administrators);
     let sd = p.sd(&Sd::new(&user, &user).dacl(vec![allow(0, FULL, &user)]));
     p.filler("Data/of a local account.txt", sd);
 }
@@ -198,7 +264,11 @@ pub(super) fn odd_descriptors(p: &mut Planner<'_>) {
     let owner = p.colleague(0);
     let group = p.group(0);
     let other = p.group(1);
-    let me = p.spec.profiles.first().map_or_else(|| owner.clone(), |user| user.sid.clone());
+    let me = p
+        .spec
+        .profiles
+        .first()
+        .map_or_else(|| owner.clone(), |user| user.sid.clone());
     let everyone = sid("S-1-1-0");
     let sd = || Sd::new(&owner, &group);
     let basic = vec![allow(0, FULL, &me), allow(0, READ, &other)];
@@ -207,36 +277,146 @@ pub(super) fn odd_descriptors(p: &mut Planner<'_>) {
         ("empty dacl", sd().dacl(vec![])),
         ("no dacl", sd()),
         ("slack in dacl", sd().dacl(basic.clone()).slack(12)),
-        ("owners first", sd().dacl(basic.clone()).order(Order::OwnersFirst)),
-        ("owner is group", Sd::new(&owner, &owner).dacl(basic.clone()).order(Order::SharedOwner)),
+        (
+            "owners first",
+            sd().dacl(basic.clone()).order(Order::OwnersFirst),
+        ),
+        (
+            "owner is group",
+            Sd::new(&owner, &owner)
+                .dacl(basic.clone())
+                .order(Order::SharedOwner),
+        ),
         ("rm control", sd().dacl(basic.clone()).control(RM_VALID)),
-        ("defaulted", sd().dacl(basic.clone()).control(0x0003 | 0x0008)),
-        ("object allow", sd().dacl(vec![object_ace(5, 0, READ, 3, &me, &[])])),
-        ("object deny one guid", sd().dacl(vec![object_ace(6, 0, READ, 1, &me, &[])])),
-        ("object allow inherited guid", sd().dacl(vec![object_ace(5, 0, READ, 2, &other, &[])])),
-        ("object no guid", sd().dacl(vec![object_ace(5, 0, READ, 0, &other, &[])])),
-        ("object audit", sd().dacl(basic.clone()).sacl(vec![object_ace(7, 0xC0, READ, 3, &me, &[])])),
-        ("callback allow", sd().dacl(vec![ace(9, 0, READ, &me, &member_of(&[&other]))])),
-        ("callback deny", sd().dacl(vec![ace(10, 0, READ, &everyone, &member_of(&[&other, &me, &everyone]))])),
-        ("callback of another kind", sd().dacl(vec![ace(9, 0, READ, &me, b"data")])),
-        ("callback object", sd().dacl(vec![object_ace(11, 0, READ, 3, &me, &member_of(&[&me]))])),
-        ("callback audit", sd().dacl(basic.clone()).sacl(vec![ace(13, 0xC0, READ, &me, &member_of(&[&me]))])),
-        ("claim of sids", sd().dacl(basic.clone()).sacl(vec![ace(18, 0, 0, &everyone, &sid_claim(&[&me, &other]))])),
-        ("scoped policy", sd().dacl(basic.clone()).sacl(vec![ace(19, 0, 0, &sid("S-1-17-1-2-3"), &[])])),
-        ("trust label", sd().dacl(basic.clone()).sacl(vec![ace(20, 0, 0x2_0000, &sid("S-1-19-512-4096"), &[])])),
+        (
+            "defaulted",
+            sd().dacl(basic.clone()).control(0x0003 | 0x0008),
+        ),
+        (
+            "object allow",
+            sd().dacl(vec![object_ace(5, 0, READ, 3, &me, &[])]),
+        ),
+        (
+            "object deny one guid",
+            sd().dacl(vec![object_ace(6, 0, READ, 1, &me, &[])]),
+        ),
+        (
+            "object allow inherited guid",
+            sd().dacl(vec![object_ace(5, 0, READ, 2, &other, &[])]),
+        ),
+        (
+            "object no guid",
+            sd().dacl(vec![object_ace(5, 0, READ, 0, &other, &[])]),
+        ),
+        (
+            "object audit",
+            sd().dacl(basic.clone())
+                .sacl(vec![object_ace(7, 0xC0, READ, 3, &me, &[])]),
+        ),
+        (
+            "callback allow",
+            sd().dacl(vec![ace(9, 0, READ, &me, &member_of(&[&other]))]),
+        ),
+        (
+            "callback deny",
+            sd().dacl(vec![ace(
+                10,
+                0,
+                READ,
+                &everyone,
+                &member_of(&[&other, &me, &everyone]),
+            )]),
+        ),
+        (
+            "callback of another kind",
+            sd().dacl(vec![ace(9, 0, READ, &me, b"data")]),
+        ),
+        (
+            "callback object",
+            sd().dacl(vec![object_ace(11, 0, READ, 3, &me, &member_of(&[&me]))]),
+        ),
+        (
+            "callback audit",
+            sd().dacl(basic.clone())
+                .sacl(vec![ace(13, 0xC0, READ, &me, &member_of(&[&me]))]),
+        ),
+        (
+            "claim of sids",
+            sd().dacl(basic.clone()).sacl(vec![ace(
+                18,
+                0,
+                0,
+                &everyone,
+                &sid_claim(&[&me, &other]),
+            )]),
+        ),
+        (
+            "scoped policy",
+            sd().dacl(basic.clone())
+                .sacl(vec![ace(19, 0, 0, &sid("S-1-17-1-2-3"), &[])]),
+        ),
+        (
+            "trust label",
+            sd().dacl(basic.clone())
+                .sacl(vec![ace(20, 0, 0x2_0000, &sid("S-1-19-512-4096"), &[])]),
+        ),
         (
             "label and audit",
-            sd().control(SACL_AUTO)
-                .dacl(basic.clone())
-                .sacl(vec![audit(0, FULL, &me), ace(17, 0, 1, &sid("S-1-16-12288"), &[])]),
+            sd().control(SACL_AUTO).dacl(basic.clone()).sacl(vec![
+                audit(0, FULL, &me),
+                ace(17, 0, 1, &sid("S-1-16-12288"), &[]),
+            ]),
         ),
-        ("unknown kind", sd().dacl(vec![framed(0x21, 0, [&[1, 2, 3, 4][..], me.as_bytes()].concat())])),
-        ("twice the same", sd().dacl(vec![allow(0, READ, &me), allow(0, READ, &me), deny(0, 2, &me)])),
-        ("not canonical", sd().dacl(vec![allow(0, READ, &me), deny(0, 2, &other), allow(0x10, FULL, &me)])),
-        ("generic rights", sd().dacl(vec![allow(0, 0x8000_0000, &me), allow(0, 0x1000_0000, &other)])),
-        ("many entries", sd().dacl((0..300).map(|i| allow(0, READ | (i << 4), &p.group(i as usize))).collect())),
-        ("service and package", sd().dacl(vec![allow(0, READ, &sid("S-1-15-2-1")), allow(0, READ, &sid("S-1-5-6"))])),
-        ("nobody of us", Sd::new(&administrators(), &system_sid()).dacl(vec![allow(0, FULL, &system_sid())])),
+        (
+            "unknown kind",
+            sd().dacl(vec![framed(
+                0x21,
+                0,
+                [&[1, 2, 3, 4][..], me.as_bytes()].concat(),
+            )]),
+        ),
+        (
+            "twice the same",
+            sd().dacl(vec![
+                allow(0, READ, &me),
+                allow(0, READ, &me),
+                deny(0, 2, &me),
+            ]),
+        ),
+        (
+            "not canonical",
+            sd().dacl(vec![
+                allow(0, READ, &me),
+                deny(0, 2, &other),
+                allow(0x10, FULL, &me),
+            ]),
+        ),
+        (
+            "generic rights",
+            sd().dacl(vec![
+                allow(0, 0x8000_0000, &me),
+                allow(0, 0x1000_0000, &other),
+            ]),
+        ),
+        (
+            "many entries",
+            sd().dacl(
+                (0..300)
+                    .map(|i| allow(0, READ | (i << 4), &p.group(i as usize)))
+                    .collect(),
+            ),
+        ),
+        (
+            "service and package",
+            sd().dacl(vec![
+                allow(0, READ, &sid("S-1-15-2-1")),
+                allow(0, READ, &sid("S-1-5-6")),
+            ]),
+        ),
+        (
+            "nobody of us",
+            Sd::new(&administrators(), &system_sid()).dacl(vec![allow(0, FULL, &system_sid())]),
+        ),
     ];
     let folder = family_of(p, &[], &administrators(), 0);
     p.dir("Data/odd ones", folder.folder);
@@ -246,7 +426,13 @@ pub(super) fn odd_descriptors(p: &mut Planner<'_>) {
         p.dir(format!("Data/odd ones/{name}"), index);
     }
     // Names that only a \\?\ path or the file record itself can reach.
-    for name in ["ends in a dot.", "ends in a space ", "NUL", "com1.txt", "new\tline"] {
+    for name in [
+        "ends in a dot.",
+        "ends in a space ",
+        "NUL",
+        "com1.txt",
+        "new\tline",
+    ] {
         p.filler(format!("Data/odd ones/{name}"), folder.file);
     }
 }
@@ -262,15 +448,28 @@ pub(super) fn recycle_bin(p: &mut Planner<'_>) {
             Right::allow(FULL, &system_sid()),
             Right::allow(FULL, &administrators()),
         ];
-        let family =
-            p.family(Sd::new(&user.sid, &group).control(DACL_PROTECTED | DACL_AUTO), &rights, &user.sid, &group);
+        let family = p.family(
+            Sd::new(&user.sid, &group).control(DACL_PROTECTED | DACL_AUTO),
+            &rights,
+            &user.sid,
+            &group,
+        );
         let bin = format!("$Recycle.Bin/{}", user.sid);
         p.dir(bin.clone(), family.folder).attributes = HIDDEN | SYSTEM;
-        p.file(format!("{bin}/desktop.ini"), "[.ShellClassInfo]\r\n", family.file).attributes = HIDDEN | SYSTEM;
+        p.file(
+            format!("{bin}/desktop.ini"),
+            "[.ShellClassInfo]\r\n",
+            family.file,
+        )
+        .attributes = HIDDEN | SYSTEM;
         for number in 0..3 {
             let tag = format!("{:06X}", (p.rng.next() & 0xFF_FFFF) | 0x10_0000);
             let original = format!("C:\\Users\\{}\\Documents\\old {number}.docx", user.folder);
-            p.file(format!("{bin}/$I{tag}.docx"), recycled(&original, 1000 + number), family.file);
+            p.file(
+                format!("{bin}/$I{tag}.docx"),
+                recycled(&original, 1000 + number),
+                family.file,
+            );
             p.filler(format!("{bin}/$R{tag}.docx"), family.file);
         }
     }
@@ -278,7 +477,10 @@ pub(super) fn recycle_bin(p: &mut Planner<'_>) {
 
 /// The `$I` half of a recycled file, version 2.
 fn recycled(original: &str, size: u64) -> Vec<u8> {
-    let name: Vec<u8> = format!("{original}\0").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let name: Vec<u8> = format!("{original}\0")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let mut out = 2u64.to_le_bytes().to_vec();
     out.extend_from_slice(&size.to_le_bytes());
     out.extend_from_slice(&133_500_000_000_000_000u64.to_le_bytes());
@@ -292,21 +494,36 @@ pub(super) fn links_across_areas(p: &mut Planner<'_>) {
     let family = family_of(p, &[Right::allow(MODIFY, &p.group(7))], &p.colleague(3), 0);
     p.dir("Data/linked", family.folder);
     for (name, other) in [
-        ("shared with windows.dll", "Windows/System32/shared with data.dll"),
+        (
+            "shared with windows.dll",
+            "Windows/System32/shared with data.dll",
+        ),
         ("font.ttf", "Windows/Fonts/linked font.ttf"),
         ("contoso.cfg", "Program Files/Contoso/contoso.cfg"),
         ("svi.dat", "System Volume Information/svi.dat"),
     ] {
         let path = format!("Data/linked/{name}");
         let node = p.filler(path.clone(), family.file);
-        node.streams.push(("Zone.Identifier".into(), zone_identifier()));
+        node.streams
+            .push(("Zone.Identifier".into(), zone_identifier()));
         p.link(other, &path);
     }
     p.filler("Data/linked/three names.txt", family.file)
         .streams
-        .push(("note".into(), Content::Bytes(b"one stream, three names".to_vec())));
-    p.link("Data/linked/three names (2).txt", "Data/linked/three names.txt");
-    let folders: Vec<String> = p.spec.profiles.iter().map(|user| user.folder.clone()).collect();
+        .push((
+            "note".into(),
+            Content::Bytes(b"one stream, three names".to_vec()),
+        ));
+    p.link(
+        "Data/linked/three names (2).txt",
+        "Data/linked/three names.txt",
+    );
+    let folders: Vec<String> = p
+        .spec
+        .profiles
+        .iter()
+        .map(|user| user.folder.clone())
+        .collect();
     for folder in folders.iter().take(2) {
         let path = format!("Users/{folder}/Documents/three names.txt");
         if !p.has(&path) {

@@ -50,7 +50,9 @@ pub struct MachineAccount {
 
 impl std::fmt::Debug for MachineAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MachineAccount").field("sid", &self.sid.to_string()).finish_non_exhaustive()
+        f.debug_struct("MachineAccount")
+            .field("sid", &self.sid.to_string())
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,7 +112,9 @@ impl ImageSpec {
             name: name.into(),
             sid: rid(1100 + n),
             folder: folder.into(),
-            guid: Some(Uuid::from_u128(0x7f1c_0000_0000_4000_8000_0000_0000_0000 + u128::from(n))),
+            guid: Some(Uuid::from_u128(
+                0x7f1c_0000_0000_4000_8000_0000_0000_0000 + u128::from(n),
+            )),
             mapped,
         };
         Self {
@@ -126,7 +130,10 @@ impl ImageSpec {
                 sid: domain.clone(),
                 guid: Uuid::from_u128(0x6d2b_1e5c_93aa_4f7e_8a51_20c1_77de_0001),
             },
-            machine: MachineAccount { sid: rid(1601), password: "lab".into() },
+            machine: MachineAccount {
+                sid: rid(1601),
+                password: "lab".into(),
+            },
             profiles: vec![
                 user(1, "anna.berg", "anna.berg", true),
                 user(2, "o'brien", "o'brien", true),
@@ -136,7 +143,10 @@ impl ImageSpec {
             ],
             groups: (1201..1213).map(rid).collect(),
             colleagues: (1131..1139).map(rid).collect(),
-            already_added: vec![(rid(1101), sid("S-1-5-21-3623811015-3361044348-30300820-1101"))],
+            already_added: vec![(
+                rid(1101),
+                sid("S-1-5-21-3623811015-3361044348-30300820-1101"),
+            )],
         }
     }
 }

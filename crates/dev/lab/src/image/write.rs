@@ -20,7 +20,8 @@ pub(super) fn lay_out(plan: &Plan, root: &Path) -> Result<()> {
         let path = root.join(&node.path);
         put(plan, node, root, &path).with_context(|| format!("writing {}", node.path))?;
     }
-    xattr::set(root, ACL, &plan.descriptors[plan.root]).context("setting the descriptor of the root")?;
+    xattr::set(root, ACL, &plan.descriptors[plan.root])
+        .context("setting the descriptor of the root")?;
     Ok(())
 }
 
@@ -38,7 +39,8 @@ fn put(plan: &Plan, node: &Node, root: &Path, path: &Path) -> Result<()> {
         write_new(Path::new(&stream), content).with_context(|| format!("stream {name}"))?;
     }
     if let Some(name) = &node.short_name {
-        xattr::set(path, SHORT_NAME, name.as_bytes()).with_context(|| format!("short name {name}"))?;
+        xattr::set(path, SHORT_NAME, name.as_bytes())
+            .with_context(|| format!("short name {name}"))?;
     }
     if let Some(id) = &node.object_id {
         xattr::set(path, OBJECT_ID, id).context("object id")?;
@@ -57,7 +59,11 @@ fn put(plan: &Plan, node: &Node, root: &Path, path: &Path) -> Result<()> {
 }
 
 fn write_new(path: &Path, content: &Content) -> Result<()> {
-    let file = File::options().write(true).create(true).truncate(true).open(path)?;
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)?;
     let (at, bytes) = content.bytes();
     file.write_all_at(&bytes, at)?;
     Ok(())

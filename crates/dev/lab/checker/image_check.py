@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Compares a device's volume before and after a run, file by file and key by key.
+
+    image_check.py snapshot IMAGE -o SNAP
+    image_check.py compare --before SNAP --after IMAGE --map MAP.csv --mode replace
+                           [--ignore PATTERN]… [--facts FACTS.json] [--json FILE]
+    image_check.py equal A B [--json FILE]      A, B: images or snapshots
+    image_check.py plant --before SNAP --after IMAGE --map MAP.csv --mode replace …
+
+`compare` demands, for every name on the volume and the root: in scope, exactly the
+descriptor that the rules give for the one before; everything else, and everything in
+ignored areas, byte for byte as it was. A record with one name in an ignored area is
+ignored. `equal` demands the same of two volumes without any rule (undo, power cut).
+`plant` damages copies of the finished volume and demands that each damage is found.
+Left aside: timestamps of folders and records, and our state folder.
+Exit 0: nothing wrong. 1: something is wrong. 2: bad call.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+
+import hive_check
+import image_rules
+from ntfs_snapshot import Snapshot, take
+
+CONFIG = "windows/system32/config/"
+# Written by the run itself beside a hive that it replaced, or by ntfs-3g.
+SHOWN = 40
+
+
+@dataclass
+class Result:
+    """What was compared and what was wrong."""
+
+    counts: Counter = field(default_factory=Counter)
+    wrong: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    def fault(self, path, what):
+        self.counts["wrong"] += 1
+        if len(self.wrong) < 10_000:
+            self.wrong.append({"path": path, "what": what})
+
+    def report(self, out):
+        """Prints the table and the first faults; writes JSON when asked to."""
+        for name, count in sorted(self.counts.items()):
+            print(f"{name:32} {count:10}")
+        if "wrong" not in self.counts:
+            print(f"{'wrong':32} {0:10}")
+        for fault in self.wrong[:SHOWN]:
+            print(f"WRONG {fault['path'] or '(root)'}: {fault['what']}")
+        if len(self.wrong) > SHOWN:
+            print(f"… and {self.counts['wrong'] - SHOWN} more")
+        if out:
+            with open(out, "w", encoding="utf-8") as file:
+                json.dump(
+                    {
+                        "ok": not self.wrong,
+                        "wrong": self.counts["wrong"],
+                        "counts": dict(sorted(self.counts.items())),
+                        "faults": self.wrong,
+                        "notes": self.notes,
+                    },
+                    file,
+                    indent=1,
+                    ensure_ascii=True,
+                )
+        return 1 if self.wrong else 0
+
+
+def load(path, mounted=None):
+    """A snapshot from a snapshot file or an image."""
+    with open(path, "rb") as file:
+        if file.read(15) == b"SQLite format 3":
+            return Snapshot.load(path)
+    return take(path, mounted)
+
+
+def renamed(path, pairs):
+    """The path under which a recycle bin of a mapped user is found after the run."""
+    parts = path.split("/")
+    if len(parts) > 1 and parts[0].lower() == "$recycle.bin" and parts[1] in pairs:
+        parts[1] = pairs[parts[1]]
+    return "/".join(parts)
+
+
+class Comparison:
+    """One comparison of two snapshots; `expected` is None when they must be equal."""
+
+    def __init__(self, before, after, scope, expected=None, facts=None, state=(image_rules.STATE_FOLDER,)):
+        self.before, self.after, self.scope = before, after, scope
+        self.expected, self.facts, self.state = expected, facts or {}, state
+        self.result = Result()
+        self.after_links = after.links()
+        self.before_links = before.links()
+        self.moved = {}
+
+    def run(self):
+        self._names()
+        for number, names in sorted(self.before_links.items()):
+            names = [n for n in names if not image_rules.in_state_folder(n, self.state)]
+            if names:
+                self._record(number, names)
+        return self.result
+
+    def _names(self):
+        """Every name before is there after, and no other."""
+        pairs = self.expected.pairs if self.expected else {}
+        here = {n for n in self.after.names if not image_rules.in_state_folder(n, self.state)}
+        for name in self.before.names:
+            if image_rules.in_state_folder(name, self.state):
+                continue
+            target = name
+            if name not in here and renamed(name, pairs) in here:
+                target = renamed(name, pairs)
+                self.result.counts["renamed"] += 1
+            self.moved[name] = target
+            if target not in here:
+                self.result.fault(name, "is gone")
+            here.discard(target)
+        for name in sorted(here):
+            if not self._may_be_new(name):
+                self.result.fault(name, "is new")
+
+    def _may_be_new(self, name):
+        # The folder above our state folder, where there was none.
+        return any(folder.lower().startswith(name.lower() + "/") for folder in self.state)
+
+    def _record(self, number, names):
+        old = self.before.records[number]
+        first = self.moved[names[0]]
+        if first not in self.after.names:
+            return
+        new_number, _ = self.after.names[first]
+        new = self.after.records[new_number]
+        ignored = [n for n in names if self.scope.ignored(n)]
+        if ignored and len(ignored) < len(names):
+            self.result.counts["linked into an ignored area"] += 1
+            self.result.notes.append({"path": names[0], "what": f"also {ignored[0]}: must stay untouched"})
+        self.result.counts["folders" if old.kind == "d" else "files"] += 1
+        self._descriptor(names[0], old, new, bool(ignored))
+        hive = number in self.before.hives
+        self._rest(names, old, new, new_number, hive)
+        if hive:
+            self._hive(names[0], self.before.hives[number], self.after.hives.get(new_number))
+
+    def _descriptor(self, name, old, new, ignored):
+        counts = self.result.counts
+        raw = self.before.descriptors[old.descriptor]
+        now = self.after.descriptors[new.descriptor]
+        if ignored:
+            counts["descriptors in ignored areas"] += 1
+            wanted = raw
+        else:
+            wanted = self.expected.descriptor(raw) if self.expected else raw
+        if wanted != raw:
+            counts["descriptors translated"] += 1
+        elif not ignored:
+            counts["descriptors that stay"] += 1
+        if now != wanted:
+            if now == raw:
+                what = "descriptor was not translated"
+            elif wanted == raw:
+                what = "descriptor was changed, it must stay"
+            else:
+                what = "descriptor is neither the old one nor the expected one"
+            self.result.fault(name, f"{what}: {now.hex()[:160]}…, wanted {wanted.hex()[:160]}…")
+
+    def _rest(self, names, old, new, new_number, hive):
+        fault = self.result.fault
+        name = names[0]
+        for field_name in ("kind", "attributes", "reparse", "object_id", "ea"):
+            was, now = getattr(old, field_name), getattr(new, field_name)
+            if was != now:
+                fault(name, f"{field_name.replace('_', ' ')} was {was!r}, is {now!r}")
+        if not hive:
+            self.result.counts["contents"] += old.kind == "f"
+            if (old.size, old.content) != (new.size, new.content):
+                fault(name, f"content of {old.size} bytes became another one of {new.size} bytes")
+            if self.expected and old.kind == "f" and old.mtime != new.mtime:
+                fault(name, "last write time of an unchanged file moved")
+        self.result.counts["streams"] += len(old.streams)
+        for stream in sorted(old.streams.keys() | new.streams.keys()):
+            if old.streams.get(stream) != new.streams.get(stream):
+                fault(name, f"stream {stream!r} was {old.streams.get(stream)}, is {new.streams.get(stream)}")
+        after_names = [n for n in self.after_links[new_number] if not image_rules.in_state_folder(n, self.state)]
+        if sorted(self.moved[n] for n in names) != sorted(after_names):
+            fault(name, f"names were {names}, are {after_names}")
+        if len(names) > 1:
+            self.result.counts["hard linked files"] += 1
+        for each in names:
+            was, now = self.before.names[each][1], self.after.names.get(self.moved[each], (0, ""))[1]
+            if was != now:
+                fault(each, f"short name was {was!r}, is {now!r}")
+
+    def _hive(self, name, old, new):
+        if new is None:
+            self.result.fault(name, "is a hive no longer")
+            return
+        kind = name.lower()[len(CONFIG) :].upper() if name.lower().startswith(CONFIG) else "USER"
+        told = hive_check.compare(kind, old, new, self.expected, self.facts)
+        self.result.counts.update(told.counts)
+        for key, what in told.faults:
+            self.result.fault(f"{name} » {key}", what)
+        for note in told.changes:
+            self.result.notes.append({"path": f"{name} » {note[0]}", "what": note[1]})
+
+
+def compare(arguments):
+    """Runs the comparison that the arguments describe."""
+    before = load(arguments.before)
+    after = load(arguments.after, arguments.mounted)
+    facts = {}
+    if arguments.facts:
+        with open(arguments.facts, encoding="utf-8") as file:
+            facts = json.load(file)
+    pairs = image_rules.read_map(arguments.map)
+    patterns = arguments.ignore if arguments.ignore is not None else list(image_rules.DEFAULT_IGNORED)
+    scope = image_rules.Scope(patterns)
+    expected = image_rules.Expected(pairs, arguments.mode)
+    state = tuple(arguments.state or [image_rules.STATE_FOLDER])
+    return Comparison(before, after, scope, expected, facts, state)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="compare device volumes")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("snapshot")
+    one.add_argument("image")
+    one.add_argument("-o", "--out", required=True)
+    one.add_argument("--mounted", help="where IMAGE is mounted already")
+    for name in ("compare", "plant"):
+        two = verbs.add_parser(name)
+        two.add_argument("--before", required=True, help="snapshot or image")
+        two.add_argument("--after", required=True, help="image (or snapshot, for compare)")
+        two.add_argument("--mounted", help="where --after is mounted already")
+        two.add_argument("--map", required=True)
+        two.add_argument("--mode", choices=("replace", "add"), default="replace")
+        two.add_argument("--ignore", action="append", help="pattern of an ignored area; replaces the default ones")
+        two.add_argument("--state", action="append", help="folder of our own state")
+        two.add_argument("--facts", help="JSON: what the machine hives must say after the run")
+        two.add_argument("--json")
+    three = verbs.add_parser("equal")
+    three.add_argument("left")
+    three.add_argument("right")
+    three.add_argument("--state", action="append")
+    three.add_argument("--json")
+    arguments = parser.parse_args()
+    if arguments.verb == "snapshot":
+        snap = take(arguments.image, arguments.mounted)
+        snap.save(arguments.out)
+        print(
+            f"{len(snap.names)} names, {len(snap.records)} records, {len(snap.descriptors)} distinct descriptors, "
+            f"{len(snap.hives)} hives -> {arguments.out} ({os.path.getsize(arguments.out)} bytes)"
+        )
+        return 0
+    if arguments.verb == "equal":
+        state = tuple(arguments.state or [image_rules.STATE_FOLDER])
+        pair = Comparison(load(arguments.left), load(arguments.right), image_rules.Scope([]), state=state)
+        return pair.run().report(arguments.json)
+    if arguments.verb == "plant":
+        import image_plant
+
+        return image_plant.run(arguments)
+    return compare(arguments).run().report(arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
