@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use gw_model::DirectoryId;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Secret;
+use crate::jobs::Job;
 
 /// A connection to one directory, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +26,8 @@ pub struct Directory {
     pub counts: DirectoryCounts,
     /// When the last complete import ended; absent before the first.
     pub imported_at: Option<DateTime<Utc>>,
+    /// The last import, however it ended.
+    pub last_import: Option<Job>,
     /// Number of this version, the value of the `ETag`.
     pub version: i64,
 }
@@ -54,6 +57,11 @@ pub enum Connection {
 pub struct AdConnection {
     /// DNS name of a domain controller.
     pub host: String,
+    /// Connect to this IP address instead of what `host` resolves to; the
+    /// certificate is still checked against `host`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub address: Option<std::net::IpAddr>,
     /// TCP port: 636 for LDAPS, 389 for StartTLS.
     pub port: u16,
     /// How the connection is protected. A clear connection is not offered.
@@ -108,7 +116,7 @@ pub struct DirectoryInput {
     /// How it is reached.
     pub connection: Connection,
     /// Password of `account`. Absent in a change: the stored one stays.
-    /// Changing the host, the port or `account` asks for it again.
+    /// Changing the host, the port, the trust or the account asks for it again.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password")]
     pub password: Option<Secret>,
@@ -167,4 +175,14 @@ pub enum ConnectionCheckName {
     BaseDn,
     /// The account may read what an import needs.
     Rights,
+}
+
+/// What to do with the password in a test.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TestQuery {
+    /// The directory whose stored password is used when the body has none.
+    /// Refused when host, port, account or trust differ from what is stored.
+    #[param(value_type = Option<String>)]
+    pub directory_id: Option<DirectoryId>,
 }

@@ -9,6 +9,7 @@
 //!
 //! The routes that carry them are listed in `docs/api.md`.
 
+pub mod administrators;
 pub mod agent_certificate;
 pub mod agent_logs;
 pub mod audit;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use gw_model::{DirectoryId, RunbookId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Secret;
 
@@ -44,6 +44,8 @@ pub struct Runbook {
     pub document: serde_json::Value,
     /// Whether a password for the join account is stored.
     pub join_password_set: bool,
+    /// Whether a password for the account that takes devices back is stored.
+    pub return_password_set: bool,
 }
 
 /// Makes a runbook or its next version.
@@ -60,6 +62,11 @@ pub struct RunbookInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password")]
     pub join_password: Option<Secret>,
+    /// Password of the account that may reset the source's computer accounts
+    /// (`device_state.way_back.return_account`), under the same rules.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password")]
+    pub return_password: Option<Secret>,
 }
 
 /// A version that was saved once.
@@ -81,4 +88,12 @@ pub struct RunbookTemplate {
     /// A document in which every field has its default.
     #[schema(value_type = Object)]
     pub document: serde_json::Value,
+}
+
+/// Which version is wanted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VersionQuery {
+    /// Its number; the newest when absent.
+    pub version: Option<i64>,
 }

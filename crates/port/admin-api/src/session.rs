@@ -27,22 +27,10 @@ pub struct Session {
     pub admin_id: AdminId,
     /// Sign-in name.
     pub name: String,
-    /// `cookie` for a browser, `token` for an API token.
-    pub kind: SessionKind,
-    /// When this session ends at the latest; absent for a token without an end.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// When this session ends at the latest.
+    pub expires_at: DateTime<Utc>,
     /// The customer environments this administrator may open.
     pub customers: Vec<CustomerRef>,
-}
-
-/// How a request proved who it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionKind {
-    /// A browser's session cookie.
-    Cookie,
-    /// `Authorization: Bearer gwt1.…`
-    Token,
 }
 
 /// A customer environment by name.

@@ -74,3 +74,12 @@ pub struct Explanation {
     /// Target objects that came into question, at most 20.
     pub candidates: Vec<ObjectRef>,
 }
+
+/// Which profile's decision is meant.
+#[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProfileQuery {
+    /// The profile.
+    #[param(value_type = String)]
+    pub profile_id: ProfileId,
+}
