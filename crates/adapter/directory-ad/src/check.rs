@@ -28,18 +28,7 @@ async fn stages(
     report: &mut ConnectionReport,
     stage: &mut CheckName,
 ) -> Result<(), DirectoryError> {
-    if let Err(error) = connect::check_settings(settings) {
-        if matches!(
-            error,
-            DirectoryError::Setting {
-                setting: "account" | "password",
-                ..
-            }
-        ) {
-            *stage = CheckName::Credentials;
-        }
-        return Err(error);
-    }
+    connect::check_settings(settings)?;
     let addresses = connect::resolve(settings).await?;
     let list: Vec<_> = addresses
         .iter()
@@ -68,6 +57,7 @@ async fn stages(
     );
 
     *stage = CheckName::Credentials;
+    connect::check_bind(settings)?;
     session.sign_in(&settings.bind).await?;
     report.passed(
         CheckName::Credentials,

@@ -20,6 +20,7 @@ use tokio::{net::TcpStream, time::timeout};
 /// All stages.
 pub(crate) async fn open(settings: &ConnectionSettings) -> Result<Session, DirectoryError> {
     check_settings(settings)?;
+    check_bind(settings)?;
     let config = tls::config(&settings.trust)?;
     let addresses = resolve(settings).await?;
     let stream = dial(settings, &addresses).await?;
@@ -50,15 +51,6 @@ pub(crate) fn check_settings(settings: &ConnectionSettings) -> Result<(), Direct
     if !host.chars().all(allowed) || host.len() > 253 {
         return wrong("host", "it is neither a host name nor an IPv4 address");
     }
-    if settings.bind.account.trim().is_empty() {
-        return wrong("account", "it is empty");
-    }
-    if settings.bind.password.is_empty() {
-        return wrong(
-            "password",
-            "it is empty; a directory would take that for an anonymous sign-in",
-        );
-    }
     if let Some(bad) = settings
         .extra_attributes
         .iter()
@@ -68,6 +60,26 @@ pub(crate) fn check_settings(settings: &ConnectionSettings) -> Result<(), Direct
             setting: "attributes",
             cause: format!("`{}` is not an LDAP attribute name", bad.escape_debug()),
         });
+    }
+    Ok(())
+}
+
+/// What can be refused about the account without asking anybody.
+pub(crate) fn check_bind(settings: &ConnectionSettings) -> Result<(), DirectoryError> {
+    let wrong = |setting, cause: &str| {
+        Err(DirectoryError::Setting {
+            setting,
+            cause: cause.into(),
+        })
+    };
+    if settings.bind.account.trim().is_empty() {
+        return wrong("account", "it is empty");
+    }
+    if settings.bind.password.is_empty() {
+        return wrong(
+            "password",
+            "it is empty; a directory would take that for an anonymous sign-in",
+        );
     }
     Ok(())
 }
@@ -95,14 +107,11 @@ pub(crate) async fn resolve(
         cause,
     };
     let lookup = tokio::net::lookup_host((settings.host.as_str(), settings.port));
-    let addresses: Vec<_> = limited(
-        &format!("resolving {}", settings.host),
-        settings.timeouts.resolve,
-        lookup,
-    )
-    .await?
-    .map_err(|error| failed(error.to_string()))?
-    .collect();
+    let addresses: Vec<_> = timeout(settings.timeouts.resolve, lookup)
+        .await
+        .map_err(|_| failed(format!("no answer within {:?}", settings.timeouts.resolve)))?
+        .map_err(|error| failed(error.to_string()))?
+        .collect();
     if addresses.is_empty() {
         return Err(failed("it has no address".into()));
     }
@@ -248,9 +257,9 @@ mod tests {
 
     #[test]
     fn an_empty_password_never_becomes_an_anonymous_sign_in() {
-        let refused = check_settings(&settings("dc1.a.test", "")).unwrap_err();
+        let refused = check_bind(&settings("dc1.a.test", "")).unwrap_err();
         assert_eq!(refused.code(), "setting");
-        assert!(check_settings(&settings("dc1.a.test", "x")).is_ok());
+        assert!(check_bind(&settings("dc1.a.test", "x")).is_ok());
     }
 
     #[test]

@@ -115,18 +115,35 @@ async fn refused_add(
     container: &str,
     result: &LdapResult,
 ) -> Result<AccountError, DirectoryError> {
-    let account = session.account.clone();
-    let text = words(&result.text);
-    Ok(match (result.rc, win32_code(&result.text)) {
-        // ERROR_DS_MACHINE_ACCOUNT_QUOTA_EXCEEDED
-        (_, Some(0x216d)) => AccountError::QuotaExceeded {
-            account,
-            limit: facts.machine_account_quota,
-        },
-        (68, _) => AccountError::Occupied {
+    if result.rc == 68 {
+        let because = occupant(session, dn).await?;
+        return Ok(AccountError::Occupied {
             dn: dn.into(),
-            because: occupant(session, dn).await?,
-        },
+            because,
+        });
+    }
+    let account = session.account.as_str();
+    Ok(add_refusal(
+        account,
+        facts.machine_account_quota,
+        dn,
+        container,
+        result,
+    ))
+}
+
+fn add_refusal(
+    account: &str,
+    limit: Option<u32>,
+    dn: &str,
+    container: &str,
+    result: &LdapResult,
+) -> AccountError {
+    let account = account.to_owned();
+    let text = words(&result.text);
+    match (result.rc, win32_code(&result.text)) {
+        // ERROR_DS_MACHINE_ACCOUNT_QUOTA_EXCEEDED
+        (_, Some(0x216d)) => AccountError::QuotaExceeded { account, limit },
         // ERROR_DS_SPN_VALUE_NOT_UNIQUE_IN_FOREST
         (19, Some(0x21c7)) => AccountError::Occupied {
             dn: dn.into(),
@@ -149,7 +166,7 @@ async fn refused_add(
             text,
         }
         .into(),
-    })
+    }
 }
 
 /// What holds the DN, in words.
@@ -425,6 +442,51 @@ mod tests {
             existing("Windows Server 2022", 2, ENABLED | 2),
             Force::No
         ));
+    }
+
+    #[test]
+    fn refusals_of_a_new_account_are_told_apart() {
+        let code = |rc, text: &str| {
+            let result = LdapResult {
+                rc,
+                matched: String::new(),
+                text: text.into(),
+                refs: vec![],
+                ctrls: vec![],
+            };
+            add_refusal("join@x", Some(10), "CN=PC,DC=x", "DC=x", &result).code()
+        };
+        assert_eq!(
+            code(
+                53,
+                "0000216D: SvcErr: DSID-031A1202, problem 5003 (WILL_NOT_PERFORM), data 0\0"
+            ),
+            "quota_exceeded"
+        );
+        assert_eq!(
+            code(
+                50,
+                "00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS)"
+            ),
+            "no_right_to_create"
+        );
+        assert_eq!(
+            code(53, "0000052D: SvcErr: DSID-031A124C, problem 5003"),
+            "password_refused"
+        );
+        assert_eq!(
+            code(
+                19,
+                "0000052D: Constraint violation - check_password_restrictions"
+            ),
+            "password_refused"
+        );
+        assert_eq!(
+            code(19, "000021C7: AtrErr: DSID-03200E13, #1"),
+            "name_occupied"
+        );
+        assert_eq!(code(32, "0000208D: NameErr"), "ou_missing");
+        assert_eq!(code(53, "00000057: something else"), "refused");
     }
 
     #[test]
