@@ -62,14 +62,15 @@ class Expected:
     """Expected descriptors, one translation for each distinct one."""
 
     def __init__(self, pairs, mode):
-        self.pairs, self.mode, self.cache = pairs, mode, {}
+        self.pairs, self.mode, self.cache, self.unreadable = pairs, mode, {}, set()
+        self.binary = {sd_rewrite.sid_from_text(s): sd_rewrite.sid_from_text(t) for s, t in pairs.items()}
 
     def descriptor(self, raw):
         """The descriptor the rules give for `raw`; one that cannot be read stays."""
         if raw not in self.cache:
             try:
-                answer = sd_rewrite.translate(raw, self.pairs, self.mode)
-                self.cache[raw] = answer[0] if isinstance(answer, tuple) else answer
-            except ValueError:
+                self.cache[raw] = sd_rewrite.translate(raw, self.binary, self.mode)[0]
+            except sd_rewrite.Refused:
+                self.unreadable.add(raw)
                 self.cache[raw] = raw
         return self.cache[raw]

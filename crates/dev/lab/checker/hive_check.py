@@ -1,0 +1,239 @@
+"""Compares a registry hive before and after a run, key by key.
+
+Every key must have the descriptor the rules give, the same class and the same values.
+A change of anything else is wrong unless it is listed here; listed changes are told,
+and the ones that must have happened are demanded by `facts`.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import hive_read
+import sd_rewrite
+
+# Descriptors of these stay: Windows keeps them for itself.
+OWN_DESCRIPTORS = {"SAM", "SECURITY"}
+# Never compared: ours, and what differs from run to run by nature.
+ASIDE = {
+    "SOFTWARE": [r"godwit(\\.*)?"],
+    "SECURITY": [r"policy\\secrets\\\$machine\.acc\\.*"],
+    "SYSTEM": [],
+    "SAM": [],
+    "USER": [],
+}
+_NT = r"microsoft\\windows nt\\currentversion\\"
+_SID = r"s-1-[0-9-]+"
+# Values a run may change: (key, value), patterns over lower case.
+LISTED_VALUES = {
+    "SOFTWARE": [
+        (_NT + r"profilelist\\" + _SID, r"sid|guid|state|refcount|flags"),
+        (_NT + r"profileguid\\.*", r"sidstring"),
+        (_NT + r"winlogon", r"defaultdomainname|defaultusername|cacheprimarydomain"),
+        (_NT + r"(networkcards|winlogon)\\domaincache", r".*"),
+        (r"microsoft\\windows\\currentversion\\authentication\\logonui", r"lastloggedon.*|selectedusersid"),
+        (r"microsoft\\windows\\currentversion\\group policy(\\.*)?", r".*"),
+        (r"microsoft\\identitystore\\.*", r".*"),
+    ],
+    "SYSTEM": [
+        (r"controlset\d+\\services\\tcpip\\parameters", r"domain|nv domain|dhcpdomain|hostname|nv hostname"),
+        (r"controlset\d+\\services\\netlogon\\parameters", r".*"),
+        (r"controlset\d+\\control\\computername\\(active)?computername", r"computername"),
+        (r"controlset\d+\\control\\lsa(\\.*)?", r".*"),
+    ],
+    "SECURITY": [
+        (r"policy\\pol(prdm[ns]|dnddn|dntrn|dmdmg|dndmg|machineaccount[rs])", r".*"),
+        (r"policy\\accounts\\" + _SID + r"\\sid", r".*"),
+        (r"cache", r"nl\$\d+"),
+    ],
+    "SAM": [(r"sam\\domains\\(builtin|account)\\aliases\\[0-9a-f]{8}", r"c"),
+            (r"sam\\domains\\(builtin|account)\\aliases\\members(\\.*)?", r".*")],
+    "USER": [],
+}
+# Keys a run may add or remove (renames by SID are known without being listed).
+LISTED_KEYS = {
+    "SOFTWARE": [_NT + r"profileguid\\.*", r"microsoft\\identitystore\\.*",
+                 r"microsoft\\windows\\currentversion\\group policy\\.*"],
+    "SYSTEM": [r"controlset\d+\\services\\netlogon(\\.*)?"],
+    "SECURITY": [r"policy\\pol(dmdmg|dndmg|machineaccount[rs])", r"policy\\secrets\\\$machine\.acc(\\.*)?",
+                 r"policy\\accounts\\" + _SID + r"(\\.*)?"],
+    "SAM": [r"sam\\domains\\(builtin|account)\\aliases\\members\\.*"],
+    "USER": [],
+}
+
+
+@dataclass
+class Told:
+    """The answer about one hive."""
+
+    counts: Counter = field(default_factory=Counter)
+    faults: list = field(default_factory=list)
+    changes: list = field(default_factory=list)
+
+
+def matches(patterns, text):
+    return any(re.fullmatch(pattern, text) for pattern in patterns)
+
+
+def compare(kind, old, new, expected, facts):
+    """Compares two hives of a kind (USER or the name of a machine hive); `expected` None: equal."""
+    told = Told()
+    try:
+        before = hive_read.read(old).keys
+    except hive_read.Damaged as error:
+        told.counts["hives that cannot be read"] += 1
+        if old != new:
+            told.faults.append(("", f"could not be read before ({error}) and was changed all the same"))
+        return told
+    try:
+        after = hive_read.read(new).keys
+    except hive_read.Damaged as error:
+        told.faults.append(("", f"cannot be read after the run: {error}"))
+        return told
+    told.counts["hives"] += 1
+    lists = {name: table.get(kind, []) if expected else [] for name, table in
+             (("keys", LISTED_KEYS), ("values", LISTED_VALUES))}
+    moved = _moved(before, after, expected.pairs if expected else {})
+    aside = ASIDE.get(kind, [])
+    for path, key in before.items():
+        if matches(aside, path.lower()):
+            continue
+        now = after.get(moved[path])
+        if now is None:
+            if matches(lists["keys"], path.lower()):
+                told.changes.append((path, "removed, as listed"))
+                told.counts["keys changed as listed"] += 1
+            else:
+                told.faults.append((path, "key is gone"))
+            continue
+        if moved[path] != path:
+            told.counts["keys renamed with their user"] += 1
+        _key(told, kind, path, key, now, expected, lists["values"])
+    for path in sorted(after.keys() - set(moved.values())):
+        if matches(aside, path.lower()):
+            continue
+        if matches(lists["keys"], path.lower()):
+            told.changes.append((path, "added, as listed"))
+            told.counts["keys changed as listed"] += 1
+        else:
+            told.faults.append((path, "key is new"))
+    if expected:
+        told.faults += [("facts", what) for what in _facts(kind, before, after, expected, facts)]
+    return told
+
+
+def _moved(before, after, pairs):
+    """Path before -> path after: a part that is a mapped SID may have become its target."""
+    moved = {}
+    for path in before:
+        moved[path] = path
+        if path not in after:
+            parts = [pairs.get(part, part) for part in path.split("\\")]
+            renamed = "\\".join(parts)
+            if renamed != path and renamed in after and renamed not in before:
+                moved[path] = renamed
+    return moved
+
+
+def _key(told, kind, path, old, new, expected, listed):
+    told.counts["keys"] += 1
+    wanted = old.descriptor
+    if expected and kind not in OWN_DESCRIPTORS:
+        wanted = expected.descriptor(old.descriptor)
+    if wanted != old.descriptor:
+        told.counts["keys translated"] += 1
+    if new.descriptor != wanted:
+        told.faults.append((path, f"descriptor is {new.descriptor.hex()[:160]}…, wanted {wanted.hex()[:160]}…"))
+    if old.class_name != new.class_name:
+        told.faults.append((path, "class changed"))
+    for name in sorted(old.values.keys() | new.values.keys()):
+        told.counts["values"] += 1
+        was, now = old.values.get(name), new.values.get(name)
+        if was == now:
+            continue
+        if any(re.fullmatch(k, path.lower()) and re.fullmatch(v, name.lower()) for k, v in listed):
+            told.counts["values changed as listed"] += 1
+            told.changes.append((path, f"value {name!r} changed, as listed"))
+        else:
+            told.faults.append((path, f"value {name!r} was {_short(was)}, is {_short(now)}"))
+
+
+def _short(value):
+    if value is None:
+        return "absent"
+    return f"type {value[0]}, {len(value[1])} bytes {value[1][:24].hex()}"
+
+
+def _facts(kind, before, after, expected, facts):
+    """What must have happened in a machine hive."""
+    check = {"SOFTWARE": _profile_list, "SECURITY": _security, "SAM": _sam, "SYSTEM": _system}.get(kind)
+    return check(before, after, expected, facts) if check else []
+
+
+def _profile_list(before, after, expected, facts):
+    wrong = []
+    root = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\"
+    for path, key in before.items():
+        sid = path[len(root):] if path.startswith(root) else ""
+        target = expected.pairs.get(sid)
+        if not target or "\\" in sid:
+            continue
+        now = after.get(root + target)
+        if now is None or path in after:
+            wrong.append(f"the profile of {sid} is not registered for {target} alone")
+            continue
+        if now.values.get("Sid", (3, sd_rewrite.sid_from_text(target)))[1] != sd_rewrite.sid_from_text(target):
+            wrong.append(f"the value Sid of profile {target} is not that SID")
+        if now.values.get("ProfileImagePath") != key.values.get("ProfileImagePath"):
+            wrong.append(f"the profile of {target} has another folder")
+    return wrong
+
+
+def _value(keys, path):
+    key = keys.get(path)
+    return next(iter(key.values.values()))[1] if key and key.values else b""
+
+
+def _security(before, after, expected, facts):
+    wrong = []
+    target = facts.get("target", {})
+    if "sid" in target and sd_rewrite.sid_from_text(target["sid"]) != _value(after, "Policy\\PolPrDmS"):
+        wrong.append("PolPrDmS is not the SID of the target domain")
+    for key, name in (("PolPrDmN", "netbios_name"), ("PolDnDDN", "dns_name")):
+        if name in target and target[name].encode("utf-16-le") not in _value(after, "Policy\\" + key):
+            wrong.append(f"{key} does not hold {target[name]}")
+    if "machine_sid" in facts:
+        sid = sd_rewrite.sid_from_text(facts["machine_sid"])
+        # Windows keeps the domain's SID in PolMachineAccountS and the RID in PolMachineAccountR.
+        whole = _value(after, "Policy\\PolMachineAccountS")
+        rid = _value(after, "Policy\\PolMachineAccountR")
+        if rid[:4] != sid[-4:] or not (whole == sid or whole[8:] == sid[8:-4]):
+            wrong.append("PolMachineAccountS and PolMachineAccountR do not name the machine account")
+    for path in before:
+        parts = path.split("\\")
+        if parts[:2] == ["Policy", "Accounts"] and len(parts) == 3 and parts[2] in expected.pairs and path in after:
+            wrong.append(f"the rights of {parts[2]} are still its own")
+    return wrong
+
+
+def _sam(before, after, expected, facts):
+    wrong = []
+    for path, key in before.items():
+        raw = key.values.get("C", (0, b""))[1]
+        if "\\Aliases\\" not in path or not raw or path not in after:
+            continue
+        now = after[path].values.get("C", (0, b""))[1]
+        for source, target in expected.binary.items():
+            if source in raw and (target not in now or source in now and expected.mode == "replace"):
+                wrong.append(f"{path}: the member {sd_rewrite.sid_to_text(source)} was not translated")
+    return wrong
+
+
+def _system(before, after, expected, facts):
+    name = facts.get("target", {}).get("dns_name")
+    if not name:
+        return []
+    found = [key.values.get("Domain") for path, key in after.items()
+             if re.fullmatch(r"ControlSet\d+\\Services\\Tcpip\\Parameters", path)]
+    wanted = name.encode("utf-16-le")
+    return [] if found and all(v and wanted in v[1] for v in found) else [f"the DNS domain is not {name}"]
