@@ -52,7 +52,7 @@ pub fn profiles(subject: &mut dyn Subject) {
                 .filter(|p| p.path.same(&path))
                 .map(|p| p.sid.clone())
                 .collect();
-            assert_eq!(owner, [target.clone()], "owner of {path}");
+            assert_eq!(owner, std::slice::from_ref(&target), "owner of {path}");
         });
     }
 }

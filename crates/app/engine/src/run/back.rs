@@ -1,0 +1,243 @@
+//! The way back: before-images, last change first; a new join of the source if
+//! the device had left; and holding when nothing else is left.
+
+use gw_model::{FinalState, StepName, StepState};
+use gw_platform::{Change, JoinState, JoinTarget, MachineError, Undone};
+use sha2::{Digest, Sha256};
+
+use super::apply::MachineTrouble;
+use super::{EngineError, Exit, Failure, Halt, Run, read};
+use crate::RETURN_SEQ;
+use crate::journal::{Event, Side};
+use crate::rundir::{RETURN, ReturnFile, Ticket, read_document};
+
+/// Processes that may fail to restore one change before it is given up, so
+/// that a device with one lost file still gets home.
+const TRIES: u32 = 3;
+
+impl Run<'_> {
+    pub(super) fn go_back(&mut self) -> Result<Exit, Halt> {
+        self.begin(StepName::WayBack)?;
+        let begun: Vec<u64> = self
+            .state
+            .changes
+            .iter()
+            .rev()
+            .filter(|(seq, mark)| **seq < RETURN_SEQ && mark.undone.is_none())
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in begun {
+            let is_leave = self
+                .state
+                .changes
+                .get(&seq)
+                .is_some_and(|mark| matches!(mark.change, Change::Leave { .. }));
+            if is_leave {
+                if self.has_left()? {
+                    if let Some(exit) = self.return_home()? {
+                        return Ok(exit);
+                    }
+                }
+                self.record(Event::Undone {
+                    seq,
+                    undone: Undone::default(),
+                    given_up: false,
+                })?;
+            } else {
+                self.undo_one(seq)?;
+            }
+        }
+        self.arrived()
+    }
+
+    /// Everything is undone: read it back and end.
+    fn arrived(&mut self) -> Result<Exit, Halt> {
+        let because = self
+            .state
+            .going_back
+            .as_ref()
+            .map(|back| back.because.clone())
+            .unwrap_or_default();
+        let mut differences: Vec<String> = self
+            .state
+            .changes
+            .values()
+            .filter(|mark| mark.given_up)
+            .map(|mark| format!("could not undo: {}", mark.change.describe()))
+            .collect();
+        differences.extend(self.differences_from_baseline()?);
+        self.machine
+            .finish()
+            .map_err(|error| Halt::Error(EngineError::Machine(error)))?;
+        if !differences.is_empty() {
+            let because = format!(
+                "{because}; the device is not as it was: {}",
+                differences.join("; ")
+            );
+            self.step(StepName::WayBack, StepState::Failed, Some(because.clone()))?;
+            return self.final_state(FinalState::Held, because);
+        }
+        self.step(StepName::WayBack, StepState::Done, None)?;
+        let state = match self.state.returned {
+            true => FinalState::Returned,
+            false => FinalState::Restored,
+        };
+        self.final_state(state, because)
+    }
+
+    /// Undoes one change; one that cannot be undone is given up after a few
+    /// processes have tried, and named in the result.
+    pub(super) fn undo_one(&mut self, seq: u64) -> Result<(), Halt> {
+        self.stop_if_asked()?;
+        let error = match self.revert(seq) {
+            Ok(undone) => {
+                return self.record(Event::Undone {
+                    seq,
+                    undone,
+                    given_up: false,
+                });
+            }
+            Err(MachineTrouble::Journal(error)) => return Err(Halt::Error(error)),
+            Err(MachineTrouble::Machine(MachineError::Stopped)) => {
+                return Err(Halt::Exit(Exit::Stopped));
+            }
+            Err(MachineTrouble::Machine(MachineError::PowerCut)) => {
+                return Err(Halt::Error(EngineError::Machine(MachineError::PowerCut)));
+            }
+            Err(MachineTrouble::Machine(error)) => error,
+        };
+        let what = self
+            .state
+            .changes
+            .get(&seq)
+            .map(|mark| mark.change.describe())
+            .unwrap_or_default();
+        self.record(Event::Failed {
+            step: StepName::WayBack,
+            seq: Some(seq),
+            error: format!("could not undo {what:?}: {error}"),
+            remedy: error.remedy().to_owned(),
+        })?;
+        if self.state.failures_of.get(&seq).copied().unwrap_or(0) < TRIES {
+            return Err(Halt::Error(EngineError::Machine(error)));
+        }
+        self.record(Event::Undone {
+            seq,
+            undone: Undone {
+                objects: 0,
+                notes: vec![format!("not restored: {error}")],
+            },
+            given_up: true,
+        })
+    }
+
+    /// Joins the source again; `Some` when the agent must bring a ticket, or
+    /// there is none to be had.
+    fn return_home(&mut self) -> Result<Option<Exit>, Halt> {
+        if self.state.returned {
+            return Ok(None);
+        }
+        self.begin(StepName::Return)?;
+        let bytes = read(self.shared.borrow().storage, RETURN)?;
+        let Some(bytes) = bytes else {
+            return self.ask_for_ticket("a return ticket is needed").map(Some);
+        };
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        let file: ReturnFile = read_document(RETURN, &bytes).map_err(EngineError::from)?;
+        let taken = self.state.returning.clone();
+        if let Some((used, seq)) = &taken {
+            if *used == sha256 && self.state.failures_of.contains_key(seq) {
+                return self
+                    .ask_for_ticket("the last return ticket did not work")
+                    .map(Some);
+            }
+        }
+        match (file.ticket, file.refused) {
+            (Some(ticket), _) => {
+                let seq = match taken {
+                    Some((used, seq)) if used == sha256 => seq,
+                    other => {
+                        let seq = other.map_or(RETURN_SEQ, |(_, seq)| seq + 1);
+                        self.record(Event::Returning {
+                            return_sha256: sha256,
+                            seq,
+                        })?;
+                        seq
+                    }
+                };
+                self.use_ticket(seq, &ticket)
+            }
+            (None, Some(refusal)) if refusal.r#final => self.hold(refusal.because).map(Some),
+            (None, Some(refusal)) => self.ask_for_ticket(&refusal.because).map(Some),
+            (None, None) => self.ask_for_ticket("return.json is empty").map(Some),
+        }
+    }
+
+    fn use_ticket(&mut self, seq: u64, ticket: &Ticket) -> Result<Option<Exit>, Halt> {
+        let change = Change::Join {
+            target: ticket.source.clone(),
+            secret: ticket.secret.clone(),
+        };
+        let tried = match self.leads_home(&ticket.source) {
+            true => self
+                .apply(seq, StepName::Return, &change)
+                .and_then(|()| self.prove(StepName::Return, &ticket.source, Side::Source)),
+            false => Err(Halt::Failed(Failure {
+                step: StepName::Return,
+                seq: Some(seq),
+                error: format!(
+                    "the ticket leads to {}, not to where the device came from",
+                    ticket.source.describe()
+                ),
+                remedy: "bring a ticket of the source directory".to_owned(),
+            })),
+        };
+        match tried {
+            Ok(()) => {
+                self.step(StepName::Return, StepState::Done, None)?;
+                Ok(None)
+            }
+            Err(Halt::Failed(mut failure)) => {
+                // Marks this ticket as used up, whatever part of it failed.
+                failure.seq = Some(seq);
+                let because = failure.error.clone();
+                self.record_failure(failure)?;
+                self.ask_for_ticket(&because).map(Some)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn leads_home(&self, source: &JoinTarget) -> bool {
+        let JoinTarget::ActiveDirectory(ad) = source;
+        match self.state.leave().map(|mark| &mark.change) {
+            Some(Change::Leave {
+                from: JoinState::ActiveDirectory(from),
+            }) => from.domain_sid == ad.domain_sid,
+            _ => false,
+        }
+    }
+
+    fn ask_for_ticket(&mut self, because: &str) -> Result<Exit, Halt> {
+        let now = (self.options.now)();
+        if let Some(since) = self.state.needs_return_since {
+            let waited = now.signed_duration_since(since).num_seconds();
+            if waited >= i64::try_from(self.order.settings.budget_s).unwrap_or(i64::MAX) {
+                return self.hold(format!(
+                    "no return ticket within the time budget: {because}"
+                ));
+            }
+        }
+        self.record(Event::NeedsReturn {
+            because: because.to_owned(),
+        })?;
+        Ok(Exit::NeedsReturn)
+    }
+
+    /// In no directory, and nothing more can be done now: guards down, so that
+    /// a local administrator can sign in.
+    pub(super) fn hold(&mut self, because: String) -> Result<Exit, Halt> {
+        self.guards_down()?;
+        self.final_state(FinalState::Held, because)
+    }
+}

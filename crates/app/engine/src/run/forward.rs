@@ -1,0 +1,293 @@
+//! The way forward: preflight, stage, then the plan, step by step.
+
+use gw_model::{FinalState, StepName, StepState};
+use gw_platform::{Change, ChangeDoc, JoinState, JoinTarget, MachineError, Reach};
+use sha2::{Digest, Sha256};
+
+use super::{EngineError, Exit, Failure, Halt, Run, read};
+use crate::access::{map_name, map_ref};
+use crate::compile::{self, compile, survey_scope};
+use crate::journal::{Change1, Event, Finding, Severity, Side, Survey};
+use crate::preflight;
+use crate::rundir::{STAGE, StageFile, read_document};
+
+impl Run<'_> {
+    pub(super) fn forward(&mut self) -> Result<Exit, Halt> {
+        if let Some(exit) = self.until_staged()? {
+            return Ok(exit);
+        }
+        for step in PLAN_STEPS {
+            if self.state.is_done(step) {
+                continue;
+            }
+            self.stop_if_asked()?;
+            self.run_step(step)?;
+        }
+        self.clean_up()
+    }
+
+    /// Preflight and stage; `Some` when the agent must act first.
+    pub(super) fn until_staged(&mut self) -> Result<Option<Exit>, Halt> {
+        if !self.state.is_done(StepName::Preflight) {
+            self.begin(StepName::Preflight)?;
+            let survey = self.survey()?;
+            let findings = preflight::device(&self.order, &survey);
+            self.record(Event::NeedsStage(Box::new(survey)))?;
+            self.report(findings, StepName::Preflight)?;
+            self.step(StepName::Preflight, StepState::Done, None)?;
+        }
+        if self.state.staged.is_some() {
+            return Ok(None);
+        }
+        let bytes = read(self.shared.borrow().storage, STAGE)?;
+        let Some(bytes) = bytes else {
+            return Ok(Some(Exit::NeedsStage));
+        };
+        self.begin(StepName::Stage)?;
+        self.stage(&bytes)?;
+        self.step(StepName::Stage, StepState::Done, None)?;
+        Ok(None)
+    }
+
+    fn survey(&mut self) -> Result<Survey, Halt> {
+        let machine = &mut *self.machine;
+        let mut read = || -> Result<Survey, MachineError> {
+            let (profiles, hives) = (machine.profiles()?, machine.hives()?);
+            let seen = machine.sids_seen(&survey_scope(&self.order, &profiles, &hives))?;
+            Ok(Survey {
+                facts: machine.facts()?,
+                join: machine.join_state()?,
+                groups: machine.local_groups()?,
+                sids: seen.distinct(),
+                profiles,
+                hives,
+                seen,
+            })
+        };
+        read().map_err(|error| reading_failed(StepName::Preflight, error))
+    }
+
+    fn stage(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        let stage: StageFile = read_document(STAGE, bytes).map_err(EngineError::from)?;
+        let Some(survey) = self.state.survey.clone() else {
+            return Err(EngineError::Refused("the journal holds no survey".to_owned()).into());
+        };
+        let wrong = |error| reading_failed(StepName::Stage, error);
+        let reach = match &stage.target {
+            Some(target) => self.machine.reach(target).map_err(wrong)?,
+            None => Reach::Unknown,
+        };
+        let profiles = self.machine.profiles().map_err(wrong)?;
+        let findings = preflight::staged(&self.order, &survey, &stage, &profiles, &reach);
+        self.report(findings, StepName::Stage)?;
+        let map = stage.map().map_err(|error| {
+            Halt::Failed(Failure {
+                step: StepName::Stage,
+                seq: None,
+                error: error.to_string(),
+                remedy: "correct the translation table".to_owned(),
+            })
+        })?;
+        let reference = map_ref(&map);
+        let name = map_name(&reference);
+        self.shared
+            .borrow_mut()
+            .storage
+            .write(&name, map.to_csv().as_bytes())
+            .map_err(|source| EngineError::Io {
+                name,
+                what: "written",
+                source,
+            })?;
+        let users = compile::users(&self.order, &survey, &stage);
+        let scope = super::verify::scope(&self.order, &survey, &users);
+        let baseline = self.machine.sids_seen(&scope).map_err(wrong)?;
+        let plan = compile(&self.order, &survey, &stage, &reference)
+            .into_iter()
+            .flat_map(|step| {
+                step.changes.into_iter().map(move |change| Change1 {
+                    step: step.name,
+                    change: ChangeDoc::from(change),
+                })
+            })
+            .collect();
+        self.record(Event::Staged {
+            stage_sha256: hex::encode(Sha256::digest(bytes)),
+            map: reference,
+            return_grade: stage.return_grade,
+            users,
+            baseline,
+            plan,
+        })
+    }
+
+    fn report(&mut self, findings: Vec<Finding>, step: StepName) -> Result<(), Halt> {
+        let blocking: Vec<&Finding> = findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Blocks)
+            .collect();
+        let error = blocking
+            .iter()
+            .map(|finding| finding.evidence.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
+        let remedy = blocking
+            .iter()
+            .map(|finding| finding.remedy.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
+        let blocked = !blocking.is_empty();
+        for finding in findings {
+            self.record(Event::Finding(finding))?;
+        }
+        match blocked {
+            true => Err(Halt::Failed(Failure {
+                step,
+                seq: None,
+                error,
+                remedy,
+            })),
+            false => Ok(()),
+        }
+    }
+
+    fn run_step(&mut self, step: StepName) -> Result<(), Halt> {
+        let changes: Vec<(u64, Change)> = self
+            .state
+            .staged
+            .iter()
+            .flat_map(|staged| &staged.plan)
+            .enumerate()
+            .filter(|(_, planned)| planned.step == step)
+            .map(|(seq, planned)| (seq as u64, planned.change.change.clone()))
+            .collect();
+        let reads_only = matches!(step, StepName::Verify | StepName::GuardsDown);
+        if changes.is_empty() && !reads_only {
+            return self.step(step, StepState::Skipped, None);
+        }
+        self.begin(step)?;
+        for (seq, change) in &changes {
+            self.apply(*seq, step, change)?;
+        }
+        match step {
+            StepName::Leave | StepName::Join => {
+                for (seq, change) in &changes {
+                    self.check_membership(step, *seq, change)?;
+                }
+            }
+            StepName::Verify => self.verify()?,
+            StepName::GuardsDown => self.guards_down()?,
+            _ => {}
+        }
+        self.step(step, StepState::Done, None)
+    }
+
+    /// Reads the membership back, and proves a join with the device's secret.
+    fn check_membership(&mut self, step: StepName, seq: u64, change: &Change) -> Result<(), Halt> {
+        let failed = |error: String, remedy: &str| {
+            Halt::Failed(Failure {
+                step,
+                seq: Some(seq),
+                error,
+                remedy: remedy.to_owned(),
+            })
+        };
+        let now = self
+            .machine
+            .join_state()
+            .map_err(|error| reading_failed(step, error))?;
+        match change {
+            Change::Leave { .. } => match now {
+                JoinState::Workgroup { .. } => Ok(()),
+                other => Err(failed(
+                    format!("the device still belongs to {}", other.describe()),
+                    "leave the directory by hand and run again",
+                )),
+            },
+            Change::Join { target, .. } => {
+                let JoinTarget::ActiveDirectory(ad) = target;
+                if !now.is_domain(&ad.domain_sid) {
+                    return Err(failed(
+                        format!("after joining, the device belongs to {}", now.describe()),
+                        "look at the join state of the device",
+                    ));
+                }
+                self.prove(step, target, Side::Target)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The device authenticates as itself.
+    pub(super) fn prove(
+        &mut self,
+        step: StepName,
+        target: &JoinTarget,
+        side: Side,
+    ) -> Result<(), Halt> {
+        let mut pauses = self.options.retry_after.iter();
+        loop {
+            match self.machine.prove_join(target) {
+                Ok(proof) => return self.record(Event::Proof { of: side, proof }),
+                Err(error) if error.is_transient() => match pauses.next() {
+                    Some(pause) => std::thread::sleep(*pause),
+                    None => return Err(reading_failed(step, error)),
+                },
+                Err(error) => return Err(reading_failed(step, error)),
+            }
+        }
+    }
+
+    /// Guards come down by their before-images, last first.
+    pub(super) fn guards_down(&mut self) -> Result<(), Halt> {
+        let guards: Vec<u64> = self
+            .state
+            .changes
+            .iter()
+            .rev()
+            .filter(|(_, mark)| mark.step == StepName::GuardsUp && mark.undone.is_none())
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in guards {
+            self.undo_one(seq)?;
+        }
+        Ok(())
+    }
+
+    fn clean_up(&mut self) -> Result<Exit, Halt> {
+        self.begin(StepName::CleanUp)?;
+        self.machine
+            .finish()
+            .map_err(|error| Halt::Error(EngineError::Machine(error)))?;
+        self.step(StepName::CleanUp, StepState::Done, None)?;
+        self.final_state(FinalState::Migrated, "verified".to_owned())
+    }
+}
+
+/// A view that cannot be read fails the step; a power cut ends the process.
+pub(super) fn reading_failed(step: StepName, error: MachineError) -> Halt {
+    match error {
+        MachineError::PowerCut => Halt::Error(EngineError::Machine(error)),
+        MachineError::Stopped => Halt::Exit(Exit::Stopped),
+        error => Halt::Failed(Failure {
+            step,
+            seq: None,
+            remedy: error.remedy().to_owned(),
+            error: error.to_string(),
+        }),
+    }
+}
+
+/// Steps of the plan in order; clean-up ends the run and is not among them.
+const PLAN_STEPS: [StepName; 10] = [
+    StepName::GuardsUp,
+    StepName::Leave,
+    StepName::Join,
+    StepName::Profiles,
+    StepName::Files,
+    StepName::UserHives,
+    StepName::MachineHives,
+    StepName::LocalGroups,
+    StepName::Verify,
+    StepName::GuardsDown,
+];

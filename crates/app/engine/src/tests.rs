@@ -1,0 +1,4 @@
+//! The engine on the fake PC: every table, every crash, every planted defect.
+
+mod bench;
+mod story;
