@@ -243,9 +243,9 @@ pub struct ResolveConflict {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoveDevice {
-    /// The batch it goes to; absent to take it off every list.
-    #[schema(value_type = Option<String>)]
-    pub batch_id: Option<BatchId>,
+    /// The batch it goes to: one that takes only the devices on its list.
+    #[schema(value_type = String)]
+    pub batch_id: BatchId,
 }
 
 /// Asks for a rehearsal: the runbook is run read-only and reports what it would do.

@@ -6,6 +6,8 @@ use gw_model::{DeviceId, DirectoryId, ObjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::devices::DeviceBatch;
+use crate::runs::RunSummary;
 use crate::translations::Explanation;
 
 /// Kinds of imported objects.
@@ -44,7 +46,7 @@ pub struct ObjectRef {
 }
 
 /// Which objects are wanted, ordered by name.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ObjectQuery {
     /// Only where a name, principal or SID contains this; case does not matter.
@@ -52,9 +54,9 @@ pub struct ObjectQuery {
     /// Only of this kind.
     #[param(inline)]
     pub kind: Option<ObjectKind>,
-    /// Only from this directory.
-    #[param(value_type = Option<String>)]
-    pub directory_id: Option<DirectoryId>,
+    /// From this directory.
+    #[param(value_type = String)]
+    pub directory_id: DirectoryId,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Rows per page, 1 to 500.
@@ -81,4 +83,8 @@ pub struct ObjectReport {
     /// The device that grew from it, for a computer.
     #[schema(value_type = Option<String>)]
     pub device_id: Option<DeviceId>,
+    /// The batch that device is in now.
+    pub batch: Option<DeviceBatch>,
+    /// The runs of that device, the newest first.
+    pub runs: Vec<RunSummary>,
 }

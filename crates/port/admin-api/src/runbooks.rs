@@ -27,15 +27,28 @@ pub struct RunbookSummary {
     pub changed_at: DateTime<Utc>,
     /// Batches that use it.
     pub batches: u64,
+    /// Devices that finished it.
+    pub finished: u64,
 }
 
 /// One version of a runbook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Runbook {
-    /// The line in the list.
-    pub summary: RunbookSummary,
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: RunbookId,
+    /// Its name in this version.
+    pub name: String,
     /// Number of this version.
     pub version: i64,
+    /// Number of the newest version, the value of the `ETag`.
+    pub newest_version: i64,
+    /// When this version was saved.
+    pub saved_at: DateTime<Utc>,
+    /// Sign-in name of who saved it.
+    pub saved_by: String,
+    /// Batches that use the runbook.
+    pub batches: u64,
     /// SHA-256 of the document, 64 hexadecimal digits; orders name it.
     pub hash: String,
     /// The runbook document: general settings and six tabs. Its fields and

@@ -1,6 +1,6 @@
 //! The Translation Table: who becomes whom.
 
-use gw_model::ProfileId;
+use gw_model::{ObjectId, ProfileId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -69,17 +69,20 @@ pub struct TranslationCounts {
 pub struct Explanation {
     /// The row it explains.
     pub row: TranslationRow,
+    /// Stable code of the decision, such as `matched`, `bound`, `no_candidate`, `ambiguous_targets`.
+    pub code: String,
     /// The sentences, in the order in which the decision was made.
     pub sentences: Vec<String>,
-    /// Target objects that came into question, at most 20.
-    pub candidates: Vec<ObjectRef>,
+    /// Objects that came into question, at most 20.
+    #[schema(value_type = Vec<String>)]
+    pub candidate_ids: Vec<ObjectId>,
 }
 
 /// Which profile's decision is meant.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProfileQuery {
-    /// The profile.
-    #[param(value_type = String)]
-    pub profile_id: ProfileId,
+    /// The profile; any that looked at the object when absent.
+    #[param(value_type = Option<String>)]
+    pub profile_id: Option<ProfileId>,
 }
