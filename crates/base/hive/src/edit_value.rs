@@ -82,7 +82,12 @@ impl Editor<'_> {
         let (stored, compressed) = stored_name(name);
         let offset = self.hive.allocate(vk::NAME + stored.len())?;
         let cell = self.hive.cell_mut(offset)?;
-        let flags = if compressed { vk::FLAG_COMPRESSED } else { 0 };
+        // Windows leaves the flag off where there is no name to compress.
+        let flags = if compressed && !name.is_empty() {
+            vk::FLAG_COMPRESSED
+        } else {
+            0
+        };
         cell[..2].copy_from_slice(b"vk");
         let _ = put_u16(cell, vk::NAME_LEN, stored.len() as u16);
         let _ = put_u32(cell, vk::DATA, NIL);
@@ -122,9 +127,8 @@ impl Editor<'_> {
     /// Stores type and data in a value that owns no data cell.
     fn put_data(&mut self, node: u32, value: &RegValue) -> Result<(), HiveError> {
         let len = u32::try_from(value.bytes.len()).map_err(|_| HiveError::TooLarge)?;
-        let (size, place) = if value.bytes.is_empty() {
-            (0, NIL)
-        } else if value.bytes.len() <= 4 {
+        let (size, place) = if value.bytes.len() <= 4 {
+            // No data at all is kept in the value, too, as Windows does.
             let mut inline = [0; 4];
             inline[..value.bytes.len()].copy_from_slice(&value.bytes);
             (len | INLINE, u32::from_le_bytes(inline))
@@ -145,7 +149,6 @@ impl Editor<'_> {
     fn put_big_data(&mut self, bytes: &[u8]) -> Result<u32, HiveError> {
         let mut segments = Vec::new();
         for part in bytes.chunks(SEGMENT) {
-            // Windows allocates whole segments, the last one included, with four spare bytes.
             let cell = self.hive.allocate(part.len())?;
             let _ = put(self.hive.cell_mut(cell)?, 0, part);
             segments.push(cell);

@@ -1,1 +1,3 @@
 //! Builders and fakes for tests.
+
+pub mod hive_builder;
