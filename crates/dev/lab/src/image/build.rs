@@ -136,7 +136,13 @@ fn write_machine_hives(spec: &ImageSpec, disk: &Path, point: &Path) -> Result<()
     let hives = machine_hives(spec)?;
     let mounted = Mounted::open(disk, point)?;
     let config = mounted.root().join("Windows/System32/config");
-    for (name, bytes) in &hives.files {
+    let files = [
+        ("SAM", &hives.sam),
+        ("SECURITY", &hives.security),
+        ("SOFTWARE", &hives.software),
+        ("SYSTEM", &hives.system),
+    ];
+    for (name, bytes) in files {
         fs::write(config.join(name), bytes).with_context(|| format!("writing the hive {name}"))?;
     }
     mounted.close()

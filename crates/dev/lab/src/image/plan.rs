@@ -14,7 +14,7 @@ use super::{profile, shared};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Content {
     /// These bytes.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(serialize_with = "as_digest")] Vec<u8>),
     /// `len` bytes that follow from `seed`.
     Filler {
         /// Seed of the bytes.
@@ -118,6 +118,11 @@ impl Plan {
     pub fn fingerprint(&self) -> serde_json::Result<String> {
         Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
     }
+}
+
+/// A plan is only serialised to be hashed: long contents go in as their own hash.
+fn as_digest<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(Sha256::digest(bytes)))
 }
 
 /// Plans the volume of `spec`. Pure.

@@ -14,6 +14,7 @@ use super::layout::{
 };
 use super::names;
 use super::plan::{Content, Kind};
+use super::shared::hive_logs;
 use super::spec::ProfileUser;
 
 /// Everything of a profile but the filler files.
@@ -176,10 +177,14 @@ fn hive_files(
         ]);
     let hive = p.sd(&hive);
     let hives = user_hives(p.spec, user)?;
-    p.file(format!("{root}/NTUSER.DAT"), hives.ntuser, hive)
-        .attributes = HIDDEN | SYSTEM | 0x20;
-    let path = format!("{root}/AppData/Local/Microsoft/Windows/UsrClass.dat");
-    p.file(path, hives.usrclass, hive).attributes = HIDDEN | SYSTEM | 0x20;
+    let classes = format!("{root}/AppData/Local/Microsoft/Windows/UsrClass.dat");
+    for (path, bytes) in [
+        (format!("{root}/NTUSER.DAT"), hives.ntuser),
+        (classes, hives.usrclass),
+    ] {
+        p.file(path.clone(), bytes, hive).attributes = HIDDEN | SYSTEM | 0x20;
+        hive_logs(p, &path, hive);
+    }
     p.file(format!("{root}/ntuser.ini"), "[General]\r\n", base.file)
         .attributes = HIDDEN | SYSTEM;
     Ok(())

@@ -7,7 +7,7 @@ use super::acl::{
     RM_VALID, SACL_AUTO, Sd, ace, allow, audit, deny, framed, member_of, object_ace, sid,
     sid_claim,
 };
-use super::hives::CONFIG_HIVES;
+use super::hives::{CONFIG_HIVES, LOCAL_USER};
 use super::layout::{Family, HIDDEN, Planner, READ_ONLY, Right, SYSTEM, zone_identifier};
 use super::names;
 use super::plan::Content;
@@ -140,6 +140,7 @@ fn windows(p: &mut Planner<'_>) {
     let config = p.sd(&config);
     for hive in CONFIG_HIVES {
         p.file(format!("Windows/System32/config/{hive}"), "", config);
+        hive_logs(p, &format!("Windows/System32/config/{hive}"), config);
     }
     p.spot("Windows/System32", family, 10);
     p.spot("Windows/Temp", owned, 4);
@@ -155,6 +156,19 @@ fn windows(p: &mut Planner<'_>) {
     p.dir("System Volume Information", closed).attributes = HIDDEN | SYSTEM;
     p.filler("System Volume Information/tracking.log", closed)
         .attributes = HIDDEN | SYSTEM;
+}
+
+/// The logs that lie beside every hive: here of a hive that was closed cleanly.
+pub(super) fn hive_logs(p: &mut Planner<'_>, hive: &str, descriptor: usize) {
+    for (suffix, len) in [(".LOG1", 65_536), (".LOG2", 0)] {
+        let node = p.file(format!("{hive}{suffix}"), vec![0; len], descriptor);
+        node.attributes = HIDDEN | SYSTEM | 0x20;
+    }
+    let id = "{53b39e3b-18c4-11ea-a811-000d3aa4692b}.TM";
+    for suffix in [".blf", "Container00000000000000000001.regtrans-ms"] {
+        let node = p.file(format!("{hive}{id}{suffix}"), vec![0; 65_536], descriptor);
+        node.attributes = HIDDEN | SYSTEM | 0x20;
+    }
 }
 
 /// `%ProgramFiles%` and its 32-bit twin: ignored areas too.
@@ -239,7 +253,7 @@ pub(super) fn data(p: &mut Planner<'_>) {
     let user = p
         .spec
         .local_sid
-        .with_rid(1001)
+        .with_rid(LOCAL_USER)
         .unwrap_or_else(administrators);
     let sd = p.sd(&Sd::new(&user, &user).dacl(vec![allow(0, FULL, &user)]));
     p.filler("Data/of a local account.txt", sd);
