@@ -12,6 +12,7 @@ mod dc;
 pub mod kerberos;
 mod ldif;
 mod names;
+mod people;
 pub mod plan;
 pub mod run;
 

@@ -4,7 +4,7 @@
 //! INVARIANT: the same numbers give the same plan; it is the cache's key. Domain SIDs are fixed and
 //! objects are added in the plan's order, so RIDs are the same in every build, too.
 
-use super::names::person;
+use super::people::{Band, PEOPLE, TARGET_ONLY, band, source_user, target_user};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -131,12 +131,6 @@ pub struct Matches {
     pub devices: Vec<String>,
 }
 
-const MATCHED: usize = 286;
-const NO_ID: usize = 12;
-const UNKNOWN_ID: usize = 14;
-const TWO_TARGETS: usize = 8;
-const TWO_SOURCES: usize = 10;
-const TARGET_ONLY: usize = 40;
 const PROFILES: usize = 12;
 const DEVICES: usize = 24;
 
@@ -188,8 +182,7 @@ impl ForestPlan {
     }
 
     fn add_people(&mut self) {
-        let source_total = MATCHED + NO_ID + UNKNOWN_ID + TWO_TARGETS + TWO_SOURCES;
-        for n in 0..source_total {
+        for n in 0..PEOPLE {
             let user = source_user(&self.source, n);
             let account = user.account.clone();
             let m = &mut self.matches;
@@ -228,7 +221,7 @@ impl ForestPlan {
             }
             self.source.users.push(user);
         }
-        for n in source_total..source_total + TARGET_ONLY {
+        for n in PEOPLE..PEOPLE + TARGET_ONLY {
             let user = target_user(&self.target, n, 0, Some(format!("T{n:05}")));
             self.matches.target_only.push(user.account.clone());
             self.target.users.push(user);
@@ -477,82 +470,6 @@ fn domain(side: &str, sid: &str) -> DomainPlan {
         computers: Vec::new(),
         contacts: 0,
         grants: Vec::new(),
-    }
-}
-
-enum Band {
-    Matched,
-    NoId,
-    UnknownId,
-    TwoTargets,
-    TwoSources,
-}
-
-fn band(n: usize) -> Band {
-    match n {
-        n if n < MATCHED => Band::Matched,
-        n if n < MATCHED + NO_ID => Band::NoId,
-        n if n < MATCHED + NO_ID + UNKNOWN_ID => Band::UnknownId,
-        n if n < MATCHED + NO_ID + UNKNOWN_ID + TWO_TARGETS => Band::TwoTargets,
-        _ => Band::TwoSources,
-    }
-}
-
-fn source_user(domain: &DomainPlan, n: usize) -> UserPlan {
-    let ((first, a), (last, b)) = person(n);
-    let account: String = format!("{a}.{b}").chars().take(20).collect();
-    let employee_id = match band(n) {
-        Band::NoId => None,
-        Band::UnknownId => Some(format!("X{n:05}")),
-        // Pairs of source people share one id.
-        Band::TwoSources => Some(format!("E{:05}", n / 2 * 2)),
-        Band::Matched | Band::TwoTargets => Some(format!("E{n:05}")),
-    };
-    UserPlan {
-        cn: format!("{first} {last}"),
-        ou: domain.ous[2 + n % 3].clone(),
-        upn: format!("{a}.{b}@source.test"),
-        mail: format!("{a}.{b}@source.example"),
-        display_name: format!("{first} {last}"),
-        employee_id,
-        password: None,
-        enabled: n % 50 != 49,
-        sid_history: (n % 40 == 5)
-            .then(|| format!("S-1-5-21-515967899-1078145449-1801674531-{}", 5000 + n))
-            .into_iter()
-            .collect(),
-        account,
-    }
-}
-
-fn target_user(
-    domain: &DomainPlan,
-    n: usize,
-    copy: usize,
-    employee_id: Option<String>,
-) -> UserPlan {
-    let ((first, a), (last, b)) = person(n);
-    let mark = if copy == 0 {
-        String::new()
-    } else {
-        format!("-{copy}")
-    };
-    let initial: String = a.chars().take(3).collect();
-    let account: String = format!(
-        "{}{initial}{n}{mark}",
-        b.chars().take(10).collect::<String>()
-    );
-    UserPlan {
-        cn: format!("{last}, {first}{mark}"),
-        ou: domain.ous[3 + n % 3].clone(),
-        upn: format!("{b}.{a}{mark}@target.test"),
-        mail: format!("{b}.{a}{mark}@target.example"),
-        display_name: format!("{last}, {first}"),
-        employee_id,
-        password: None,
-        enabled: true,
-        sid_history: Vec::new(),
-        account,
     }
 }
 
