@@ -9,7 +9,7 @@ use gw_platform::{Before, Change, JoinProof, MapRef, Outcome, SidsSeen, Undone};
 
 use crate::RETURN_SEQ;
 use crate::journal::{Change1, Direction, Event, Finding, Record, Side, Survey, UserPlan};
-use crate::rundir::{ErrorReport, ReturnGrade};
+use crate::rundir::ErrorReport;
 
 /// State of one run.
 #[derive(Debug, Default)]
@@ -49,7 +49,6 @@ pub(crate) struct StepMark {
 #[derive(Debug, Clone)]
 pub(crate) struct Staged {
     pub(crate) map: MapRef,
-    pub(crate) return_grade: ReturnGrade,
     pub(crate) users: Vec<UserPlan>,
     pub(crate) baseline: SidsSeen,
     pub(crate) plan: Vec<Change1>,
@@ -100,7 +99,6 @@ impl State {
             Event::NeedsStage(survey) => self.survey = Some(survey.clone()),
             Event::Staged {
                 map,
-                return_grade,
                 users,
                 baseline,
                 plan,
@@ -108,7 +106,6 @@ impl State {
             } => {
                 self.staged = Some(Staged {
                     map: map.clone(),
-                    return_grade: *return_grade,
                     users: users.clone(),
                     baseline: baseline.clone(),
                     plan: plan.clone(),

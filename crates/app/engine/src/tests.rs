@@ -1,4 +1,7 @@
 //! The engine on the fake PC: every table, every crash, every planted defect.
 
 mod bench;
+mod crash;
+mod journal;
 mod story;
+mod tables;

@@ -56,6 +56,11 @@ impl SimStorage {
         }
     }
 
+    /// What a reader sees, flushed or not.
+    pub(super) fn journal_as_seen(&self) -> Vec<u8> {
+        [&self.journal[..], &self.pending[..]].concat()
+    }
+
     /// The power comes back: a part of the unflushed tail is there, perhaps
     /// with a hole in it.
     pub(super) fn power_on(&mut self) {
@@ -287,6 +292,27 @@ impl Rig {
             }
         }
         Err("the run does not end".to_owned())
+    }
+
+    /// As [`Rig::to_the_end`], but gives back after each power cut, so that the
+    /// next one can be armed.
+    pub(super) fn to_the_end_or_cut(&mut self) -> Option<Result<FinalState, String>> {
+        for _ in 0..60 {
+            match self.start(Request::Go) {
+                Ok(Exit::Final(state)) => return Some(Ok(state)),
+                Ok(Exit::NeedsStage) => self.deliver_stage(),
+                Ok(Exit::NeedsReturn) => self.deliver_return(),
+                Ok(Exit::Reboot) => self.sample.pc.restart(),
+                Ok(Exit::Stopped) => self.storage.stop.set(false),
+                Err(_) if self.storage.fuse.is_off() => {
+                    self.sample.pc.power_on();
+                    self.storage.power_on();
+                    return None;
+                }
+                Err(error) => return Some(Err(error.to_string())),
+            }
+        }
+        Some(Err("the run does not end".to_owned()))
     }
 
     pub(super) fn deliver_stage(&mut self) {

@@ -16,6 +16,7 @@ pub struct FileCell {
     /// All its names (hard links).
     pub names: Vec<WinPath>,
     /// Its descriptor.
+    #[serde(with = "hex_text")]
     pub sd: Vec<u8>,
 }
 
@@ -62,6 +63,7 @@ pub struct HiveCell {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityCell {
     /// Descriptor.
+    #[serde(with = "hex_text")]
     pub sd: Vec<u8>,
     /// Keys that use it.
     pub keys: u64,
@@ -79,4 +81,30 @@ pub(crate) fn write<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, Machi
         object: key.to_owned(),
         why: error.to_string(),
     })
+}
+
+/// Bytes as hex text: a test reads a thousand cells per run.
+pub(crate) mod hex_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(bytes.len() * 2);
+        for byte in bytes {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        to.serialize_str(&text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        text.as_bytes()
+            .chunks(2)
+            .map(|pair| {
+                let digits = std::str::from_utf8(pair).map_err(D::Error::custom)?;
+                u8::from_str_radix(digits, 16).map_err(D::Error::custom)
+            })
+            .collect()
+    }
 }

@@ -56,7 +56,15 @@ impl FakePc {
                         .count() as u64,
                     ..Counts::default()
                 };
-                let data = serde_json::to_value(&image).map_err(|error| MachineError::Damaged {
+                // Cells are text, so the journal stays readable.
+                let text: BTreeMap<&String, Option<String>> = image
+                    .iter()
+                    .map(|(key, value)| {
+                        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+                        (key, value.as_ref().map(text))
+                    })
+                    .collect();
+                let data = serde_json::to_value(&text).map_err(|error| MachineError::Damaged {
                     object: change.describe(),
                     why: error.to_string(),
                 })?;
@@ -374,7 +382,7 @@ impl FakePc {
             ..Counts::default()
         };
         let mut index: BTreeMap<Vec<u8>, (u32, bool)> = BTreeMap::new();
-        let mut table: Vec<Vec<u8>> = Vec::new();
+        let mut table: Vec<SecurityCell> = Vec::new();
         let mut plan = Vec::new();
         for (key, file) in files {
             if cx.progress.due() {
@@ -397,7 +405,10 @@ impl FakePc {
                             false
                         }
                     };
-                    table.push(file.sd.clone());
+                    table.push(SecurityCell {
+                        sd: file.sd.clone(),
+                        keys: 0,
+                    });
                     index.insert(file.sd.clone(), (slot, changes));
                     (slot, changes)
                 }
@@ -437,7 +448,8 @@ impl FakePc {
                 why: "it has no plan".to_owned(),
             });
         };
-        let table: Vec<Vec<u8>> = cells::read("descriptors", &read_blob(cx.store, descriptors)?)?;
+        let table: Vec<SecurityCell> =
+            cells::read("descriptors", &read_blob(cx.store, descriptors)?)?;
         let plan: Vec<(String, u32)> = cells::read("plan", &read_blob(cx.store, plan)?)?;
         let total = plan.len() as u64;
         let start = cx.progress.cursor();
@@ -452,7 +464,7 @@ impl FakePc {
             for name in &file.names {
                 self.strike(phase, name.as_str())?;
             }
-            let new = wanted(old)?;
+            let new = wanted(&old.sd)?;
             if file.sd != new {
                 file.sd = new;
                 self.disk.put(key, Some(cells::write(key, &file)?))?;
@@ -532,10 +544,15 @@ fn before(change: &Change, counts: Counts, blobs: Vec<BlobRef>, data: serde_json
 }
 
 fn image(before: &Before) -> Result<Image, MachineError> {
-    serde_json::from_value(before.data.clone()).map_err(|error| MachineError::Damaged {
-        object: "before-image".to_owned(),
-        why: error.to_string(),
-    })
+    let text: BTreeMap<String, Option<String>> = serde_json::from_value(before.data.clone())
+        .map_err(|error| MachineError::Damaged {
+            object: "before-image".to_owned(),
+            why: error.to_string(),
+        })?;
+    Ok(text
+        .into_iter()
+        .map(|(key, value)| (key, value.map(String::into_bytes)))
+        .collect())
 }
 
 fn write_blob(

@@ -1,0 +1,290 @@
+//! `compile` and preflight as tables.
+
+use gw_model::StepName;
+use gw_platform::{Change, HiveState, Machine, MapRef, Pending, ProfileHealth, Reach, Scope};
+use gw_runbook::{LeaveFrom, PermissionMode};
+
+use super::bench::Rig;
+use crate::compile::{compile, survey_scope};
+use crate::journal::{Finding, Severity, Survey};
+use crate::preflight;
+use crate::rundir::{Areas, JoinKind, ORDER, OrderFile, ReturnGrade, StageFile, read_document};
+
+struct Case {
+    order: OrderFile,
+    survey: Survey,
+    stage: StageFile,
+}
+
+fn case() -> Case {
+    let mut rig = Rig::new(|_| {});
+    let order: OrderFile = read_document(ORDER, &rig.storage.documents[ORDER]).unwrap();
+    let stage = rig.stage_file();
+    let pc = &mut rig.sample.pc;
+    let (profiles, hives) = (pc.profiles().unwrap(), pc.hives().unwrap());
+    let scope: Scope = survey_scope(&order, &profiles, &hives);
+    let seen = pc.sids_seen(&scope).unwrap();
+    Case {
+        order,
+        survey: Survey {
+            facts: pc.facts().unwrap(),
+            join: pc.join_state().unwrap(),
+            groups: pc.local_groups().unwrap(),
+            sids: seen.distinct(),
+            profiles,
+            hives,
+            seen,
+        },
+        stage,
+    }
+}
+
+impl Case {
+    fn plan(&self) -> Vec<(StepName, usize)> {
+        let map = MapRef {
+            sha256: "x".to_owned(),
+            pairs: 2,
+        };
+        compile(&self.order, &self.survey, &self.stage, &map)
+            .into_iter()
+            .map(|step| (step.name, step.changes.len()))
+            .collect()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut all = preflight::device(&self.order, &self.survey);
+        all.extend(preflight::staged(
+            &self.order,
+            &self.survey,
+            &self.stage,
+            &self.survey.profiles,
+            &Reach::Yes {
+                server: "dc1".to_owned(),
+            },
+        ));
+        all
+    }
+
+    fn blocked_by(&self) -> Vec<String> {
+        let mut out: Vec<String> = self
+            .findings()
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Blocks)
+            .map(|finding| {
+                assert!(
+                    !finding.remedy.is_empty(),
+                    "{} has no remedy",
+                    finding.check
+                );
+                finding.check
+            })
+            .collect();
+        out.dedup();
+        out
+    }
+}
+
+#[test]
+fn plans() {
+    use StepName::*;
+    let full = |guards, profiles, files, user, machine, groups| {
+        vec![
+            (GuardsUp, guards),
+            (Leave, 1),
+            (Join, 1),
+            (Profiles, profiles),
+            (Files, files),
+            (UserHives, user),
+            (MachineHives, machine),
+            (LocalGroups, groups),
+            (Verify, 0),
+            (GuardsDown, 0),
+            (CleanUp, 0),
+        ]
+    };
+    type Change = fn(&mut Case);
+    let table: [(&str, Change, Vec<(StepName, usize)>); 7] = [
+        // Two users, two deny rights each for source and target, two values.
+        ("everything", |_| {}, full(10, 2, 1, 4, 2, 1)),
+        (
+            "no guards",
+            |c| {
+                c.order.settings.prevent_login = false;
+                c.order.settings.legal_notice = None;
+            },
+            full(0, 2, 1, 4, 2, 1),
+        ),
+        (
+            "profiles only",
+            |c| {
+                c.order.settings.areas = Areas {
+                    profiles: true,
+                    files: false,
+                    registry: false,
+                    local_groups: false,
+                }
+            },
+            full(10, 2, 1, 4, 0, 0),
+        ),
+        (
+            "all but profiles",
+            |c| c.order.settings.areas.profiles = false,
+            full(2, 0, 1, 0, 2, 1),
+        ),
+        (
+            "nobody has a pair",
+            |c| c.stage.pairs.clear(),
+            full(2, 0, 1, 0, 2, 1),
+        ),
+        ("rehearsal without a target", |c| c.stage.target = None, {
+            let mut plan = full(10, 2, 1, 4, 2, 1);
+            plan[2].1 = 0;
+            plan
+        }),
+        (
+            "only the membership",
+            |c| c.order.settings.mode = PermissionMode::Leave,
+            vec![
+                (GuardsUp, 2),
+                (Leave, 1),
+                (Join, 1),
+                (Verify, 0),
+                (GuardsDown, 0),
+                (CleanUp, 0),
+            ],
+        ),
+    ];
+    for (name, change, want) in table {
+        let mut case = case();
+        change(&mut case);
+        assert_eq!(case.plan(), want, "{name}");
+    }
+}
+
+#[test]
+fn a_plan_never_touches_who_has_no_pair() {
+    let case = case();
+    let map = MapRef {
+        sha256: "x".to_owned(),
+        pairs: 2,
+    };
+    for step in compile(&case.order, &case.survey, &case.stage, &map) {
+        for change in step.changes {
+            let text = serde_json::to_string(&change).unwrap();
+            assert!(!text.contains("-1999"), "{text}");
+            if let Change::TranslateHive { .. } = change {
+                assert!(!text.contains("stranger"), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_blocks_a_run() {
+    type Break = fn(&mut Case);
+    let table: [(&str, Break); 19] = [
+        ("", |_| {}),
+        ("server_os", |c| c.survey.facts.os.is_server = true),
+        ("", |c| {
+            c.survey.facts.os.is_server = true;
+            c.order.settings.allow_server = true;
+        }),
+        ("source", |c| c.order.sources.clear()),
+        ("source", |c| c.order.settings.leave = LeaveFrom::Entra),
+        ("", |c| {
+            c.order.settings.leave = LeaveFrom::None;
+            c.order.settings.join = JoinKind::None;
+            c.order.sources.clear();
+            c.stage.return_grade = ReturnGrade::None;
+        }),
+        ("power", |c| {
+            c.survey.facts.power.on_mains = false;
+            c.survey.facts.power.battery_percent = Some(29);
+        }),
+        ("", |c| {
+            c.survey.facts.power.on_mains = false;
+            c.survey.facts.power.battery_percent = Some(30);
+        }),
+        ("disk_space", |c| {
+            c.survey.facts.system_volume.free_bytes = c.order.settings.min_free_bytes - 1;
+        }),
+        ("pending_reboot", |c| {
+            c.survey.facts.pending.push(Pending::Reboot {
+                because: "updates".to_owned(),
+            });
+        }),
+        ("profile_loaded", |c| c.survey.profiles[0].loaded = true),
+        ("", |c| c.survey.profiles[2].loaded = true), // no pair: not our business
+        ("profile_health", |c| {
+            c.survey.profiles[1].health = ProfileHealth::Bak
+        }),
+        ("hive", |c| {
+            let state = HiveState::Refused {
+                because: "a transaction is pending".to_owned(),
+            };
+            c.survey.hives[0].state = state;
+        }),
+        ("target", |c| c.stage.target = None),
+        ("target", |c| {
+            c.order.target.as_mut().unwrap().dns_name = "other.test".to_owned()
+        }),
+        ("return_ticket", |c| {
+            c.stage.return_grade = ReturnGrade::None
+        }),
+        ("", |c| {
+            c.stage.return_grade = ReturnGrade::None;
+            c.order.settings.forward_only = true;
+        }),
+        ("table", |c| {
+            c.stage.pairs[0].target_sid = c.stage.pairs[1].source_sid.clone()
+        }),
+    ];
+    for (number, (want, change)) in table.into_iter().enumerate() {
+        let mut case = case();
+        change(&mut case);
+        let got = case.blocked_by();
+        let want: Vec<&str> = if want.is_empty() { vec![] } else { vec![want] };
+        assert_eq!(got, want, "row {number}");
+    }
+}
+
+#[test]
+fn what_is_only_said() {
+    let mut case = case();
+    case.order.settings.ignored.push("%NoSuch%".to_owned());
+    case.survey.groups.clear();
+    let checks: Vec<(String, Severity)> = case
+        .findings()
+        .into_iter()
+        .map(|finding| (finding.check, finding.severity))
+        .collect();
+    for expected in [
+        ("ignored_area", Severity::Warning),
+        ("way_in", Severity::Warning),
+        ("unmapped_profile", Severity::Info),
+        ("target_reach", Severity::Info),
+        ("return_ticket", Severity::Info),
+    ] {
+        let expected = (expected.0.to_owned(), expected.1);
+        assert!(checks.contains(&expected), "{expected:?} in {checks:?}");
+    }
+}
+
+#[test]
+fn an_unreachable_target_and_changed_profiles_block_at_the_last_moment() {
+    let case = case();
+    let no = Reach::No {
+        because: "timeout".to_owned(),
+    };
+    let mut profiles = case.survey.profiles.clone();
+    profiles.pop();
+    let found = preflight::staged(&case.order, &case.survey, &case.stage, &profiles, &no);
+    for check in ["target_reach", "profiles_changed"] {
+        assert!(
+            found
+                .iter()
+                .any(|f| f.check == check && f.severity == Severity::Blocks),
+            "{check}"
+        );
+    }
+}
