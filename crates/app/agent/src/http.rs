@@ -70,7 +70,9 @@ impl Transport for HttpTransport {
         body: &[u8],
     ) -> Result<RawAnswer, NetworkError> {
         let first = operation == op::HELLO;
-        self.verifier.begin_first_contact(first);
+        if first {
+            self.verifier.begin_first_contact(true);
+        }
         let url = format!("{}{operation}", self.url);
         let mut request = self
             .client
@@ -80,7 +82,11 @@ impl Transport for HttpTransport {
             request = request.header(*name, value);
         }
         let answer = request.send(body);
-        self.verifier.begin_first_contact(false);
+        if first {
+            // A connection of a first contact is never used again: it may be good by nothing yet.
+            self.verifier.begin_first_contact(false);
+            self.client = client(self.client_config.clone());
+        }
         let mut answer = answer.map_err(|error| NetworkError(format!("{url}: {error}")))?;
         let headers = answer
             .headers()
@@ -104,7 +110,7 @@ impl Transport for HttpTransport {
 
     fn prove(&mut self, pins: &[KeyId]) -> Result<(), NetworkError> {
         let good = self.verifier.prove(pins);
-        // A connection of the first contact is never used again.
+        // Connections that older pins allowed end here.
         self.client = client(self.client_config.clone());
         good.then_some(()).ok_or_else(|| {
             NetworkError(format!(

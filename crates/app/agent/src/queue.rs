@@ -80,7 +80,15 @@ impl Queue {
             if reports.len() >= count || (size > 1 << 20 && !reports.is_empty()) {
                 break;
             }
-            reports.extend(state.read_json::<Report>(&path)?);
+            match state.read_json::<Report>(&path) {
+                Ok(report) => reports.extend(report),
+                Err(error @ StateError::Damaged { .. }) => {
+                    // One damaged report must not keep the others from being sent.
+                    tracing::error!(%error, "A report is damaged and is put aside");
+                    state.set_aside(&path)?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(reports)
     }
@@ -102,11 +110,11 @@ impl Queue {
                 continue;
             }
             let path = format!("{FOLDER}/{name}");
-            let report = state.read_json::<Report>(&path)?;
-            match report {
-                Some(report) if now - report.at > KEPT => state.remove(&path)?,
+            match state.read_json::<Report>(&path) {
+                Ok(Some(report)) if now - report.at > KEPT => state.remove(&path)?,
                 // They are in order: what follows is younger.
-                _ => break,
+                Ok(_) => break,
+                Err(_) => state.set_aside(&path)?,
             }
         }
         Ok(())

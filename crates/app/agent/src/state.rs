@@ -203,6 +203,16 @@ impl StateFolder {
         }
     }
 
+    /// Renames a damaged file, so that nothing stumbles over it again and support can look at it.
+    ///
+    /// # Errors
+    /// The file system said no.
+    pub fn set_aside(&self, name: &str) -> Result<(), StateError> {
+        let path = self.root.join(name);
+        let aside = self.root.join(format!("{name}.damaged"));
+        fs::rename(&path, aside).map_err(failed("rename", &path))
+    }
+
     /// Names of the files in a folder below it that end like this, sorted.
     ///
     /// # Errors

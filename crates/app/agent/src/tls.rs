@@ -9,7 +9,7 @@ use gw_wire::keys::{KeyId, sha256};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
+        Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, aws_lc_rs},
@@ -86,12 +86,14 @@ impl Verifier {
 
     /// A configuration that asks this verifier.
     pub(crate) fn client(self: &Arc<Self>) -> Result<Arc<ClientConfig>, TlsError> {
-        let config = ClientConfig::builder_with_provider(self.provider.clone())
+        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(TlsError::System)?
             .dangerous()
             .with_custom_certificate_verifier(self.clone())
             .with_no_client_auth();
+        // A resumed session is not verified again, and the first contact must be.
+        config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
     }
 

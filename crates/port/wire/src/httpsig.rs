@@ -35,6 +35,9 @@ pub mod header {
 /// A header list: names in any case, values as received.
 pub type Headers<'a> = [(&'a str, &'a str)];
 
+/// Headers to send: names in lower case.
+pub type SignedHeaders = Vec<(&'static str, String)>;
+
 /// Why a message is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -120,7 +123,7 @@ pub struct RequestParts<'a> {
 pub fn sign_request(
     key: &SigningKey,
     parts: &RequestParts<'_>,
-) -> Result<(Vec<(&'static str, String)>, RequestSignature), KeyError> {
+) -> Result<(SignedHeaders, RequestSignature), KeyError> {
     let nonce = crate::bytes::encode(&random::<16>()?);
     sign_request_with_nonce(key, parts, nonce)
 }
@@ -133,7 +136,7 @@ pub fn sign_request_with_nonce(
     key: &SigningKey,
     parts: &RequestParts<'_>,
     nonce: String,
-) -> Result<(Vec<(&'static str, String)>, RequestSignature), KeyError> {
+) -> Result<(SignedHeaders, RequestSignature), KeyError> {
     let digest = content_digest(parts.body);
     let keyid = key.id();
     let input = format!(
@@ -218,7 +221,7 @@ pub fn sign_answer(
     body: &[u8],
     request_signature: &[u8],
     created: i64,
-) -> Result<Vec<(&'static str, String)>, KeyError> {
+) -> Result<SignedHeaders, KeyError> {
     let digest = content_digest(body);
     let input = format!(
         "{ANSWER_COMPONENTS};created={created};keyid=\"{}\";tag=\"{TAG}\"",

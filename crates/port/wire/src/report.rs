@@ -46,7 +46,7 @@ pub struct Report {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum ReportBody {
     /// Something that a person can see in the event log.
     Event(EventReport),

@@ -35,6 +35,7 @@ impl Agent {
             Ok(()) => {
                 self.failures = 0;
                 self.trouble = None;
+                self.outage_is_over();
                 self.flush_reports()?;
                 self.poll_every
             }

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 
 impl Agent {
-    /// Reports an event, unless the same one was reported within the hour.
+    /// Reports an event, unless the same one was reported within the day.
     pub(super) fn event(
         &mut self,
         code: EventCode,
@@ -47,6 +47,11 @@ impl Agent {
         if let Err(error) = self.event(code, detail, None, None) {
             tracing::error!(%error, "An event could not be stored");
         }
+    }
+
+    /// The server was heard of: the next outage is news again.
+    pub(super) fn outage_is_over(&mut self) {
+        self.said.retain(|(code, _), _| !OUTAGE.contains(code));
     }
 
     pub(super) fn push(&mut self, body: ReportBody, key: Uuid) -> Result<(), StateError> {
@@ -181,7 +186,13 @@ fn named(kind: &str, run: RunId, number: u64) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// What an outage is reported as.
+const OUTAGE: [EventCode; 3] = [
+    EventCode::SERVER_UNREACHABLE,
+    EventCode::ANSWER_UNSIGNED,
+    EventCode::SERVER_NOT_TRUSTED,
+];
 /// Reports per request.
 const BATCH: usize = 100;
 /// How long the same event is not said again.
-const SILENCE: Duration = Duration::from_secs(3600);
+const SILENCE: Duration = Duration::from_secs(24 * 3600);
