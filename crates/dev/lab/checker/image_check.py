@@ -41,6 +41,14 @@ class Result:
     counts: Counter = field(default_factory=Counter)
     wrong: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    profiles: dict = field(default_factory=dict)
+
+    def of_profile(self, path, what, count=1):
+        """Counts something of the profile that a path lies in."""
+        parts = path.split("/")
+        if parts[0] == "Users" and len(parts) > 1:
+            counts = self.profiles.setdefault(parts[1], Counter())
+            counts[what] += count
 
     def fault(self, path, what):
         self.counts["wrong"] += 1
@@ -64,6 +72,7 @@ class Result:
                         "ok": not self.wrong,
                         "wrong": self.counts["wrong"],
                         "counts": dict(sorted(self.counts.items())),
+                        "profiles": {name: dict(sorted(c.items())) for name, c in sorted(self.profiles.items())},
                         "faults": self.wrong,
                         "notes": self.notes,
                     },
@@ -83,11 +92,8 @@ def load(path, mounted=None):
 
 
 def renamed(path, pairs):
-    """The path under which a recycle bin of a mapped user is found after the run."""
-    parts = path.split("/")
-    if len(parts) > 1 and parts[0].lower() == "$recycle.bin" and parts[1] in pairs:
-        parts[1] = pairs[parts[1]]
-    return "/".join(parts)
+    """The path after folders named by a mapped SID (recycle bin, key stores) got their target's name."""
+    return "/".join(pairs.get(part, part) for part in path.split("/"))
 
 
 class Comparison:
@@ -167,8 +173,10 @@ class Comparison:
             wanted = raw
         else:
             wanted = self.expected.descriptor(raw) if self.expected else raw
+        self.result.of_profile(name, "seen")
         if wanted != raw:
             counts["descriptors translated"] += 1
+            self.result.of_profile(name, "changed")
         elif not ignored:
             counts["descriptors that stay"] += 1
         if now != wanted:
@@ -222,6 +230,8 @@ class Comparison:
             return
         told = hive_check.compare(kind, old, new, self.expected, self.facts)
         self.result.counts.update(told.counts)
+        self.result.of_profile(name, "keys", told.counts["keys"])
+        self.result.of_profile(name, "keys changed", told.counts["keys translated"])
         for key, what in told.faults:
             self.result.fault(f"{name} » {key}", what)
         for note in told.changes:
