@@ -66,26 +66,13 @@ pub fn up() -> Result<()> {
             "link", "add", &outer, "type", "veth", "peer", "name", "eth0", "netns", ns.name,
         ]))?;
         run(ip(&["link", "set", &outer, "master", BRIDGE, "up"]))?;
-        run(ip(&[
-            "-n",
-            ns.name,
-            "addr",
-            "add",
-            &format!("{}/24", ns.address),
-            "dev",
-            "eth0",
-        ]))?;
-        run(ip(&["-n", ns.name, "link", "set", "eth0", "up"]))?;
-        run(ip(&["-n", ns.name, "link", "set", "lo", "up"]))?;
-        run(ip(&[
-            "-n",
-            ns.name,
-            "route",
-            "add",
-            "default",
-            "via",
-            ROOT_ADDRESS,
-        ]))?;
+        run(ip_in(
+            ns,
+            &["addr", "add", &format!("{}/24", ns.address), "dev", "eth0"],
+        ))?;
+        run(ip_in(ns, &["link", "set", "eth0", "up"]))?;
+        run(ip_in(ns, &["link", "set", "lo", "up"]))?;
+        run(ip_in(ns, &["route", "add", "default", "via", ROOT_ADDRESS]))?;
     }
     write_names()
 }
@@ -106,13 +93,13 @@ pub fn is_up() -> bool {
     let has = |arguments: &[&str], needle: &str| {
         try_run(ip(arguments)).is_ok_and(|out| out.ok && out.stdout.contains(needle))
     };
+    let has_in = |ns: Namespace, arguments: &[&str], needle: &str| {
+        try_run(ip_in(ns, arguments)).is_ok_and(|out| out.ok && out.stdout.contains(needle))
+    };
     has(&["-4", "addr", "show", "dev", BRIDGE], ROOT_ADDRESS)
         && ALL.iter().all(|ns| {
             has(&["link", "show", &format!("{}-v", ns.name)], BRIDGE)
-                && has(
-                    &["-n", ns.name, "-4", "addr", "show", "dev", "eth0"],
-                    ns.address,
-                )
+                && has_in(*ns, &["-4", "addr", "show", "dev", "eth0"], ns.address)
         })
 }
 
@@ -196,6 +183,17 @@ fn write_names() -> Result<()> {
         fs::write(folder.join("resolv.conf"), &resolver)?;
     }
     Ok(())
+}
+
+/// `ip` inside a namespace. Not `ip -n`: that changes mount propagation and cannot in a chroot.
+fn ip_in(ns: Namespace, arguments: &[&str]) -> Limited {
+    let mut command = net_only(ns, "ip");
+    command.args(arguments);
+    Limited {
+        command,
+        seconds: 20,
+        input: None,
+    }
 }
 
 fn ip(arguments: &[&str]) -> Limited {
