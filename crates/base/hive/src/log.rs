@@ -346,3 +346,6 @@ fn take_base_block(hive: &mut [u8], log: &[u8]) {
         seal(hive, base.primary, base.timestamp);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
 //! Builders and fakes for tests.
 
 pub mod hive_builder;
+pub mod hive_peer;

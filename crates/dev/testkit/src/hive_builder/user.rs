@@ -187,7 +187,7 @@ fn fill(
     dice: &mut Dice,
     below: &str,
 ) -> Result<(), BuildError> {
-    let mut made = 120;
+    let mut made = 0;
     let mut distinct = 8;
     let mut number = 0_u32;
     while made < spec.keys || distinct < spec.descriptors {
