@@ -7,3 +7,4 @@
 pub mod forest;
 pub mod image;
 pub mod net;
+pub mod scenario;

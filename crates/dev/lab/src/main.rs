@@ -20,6 +20,14 @@ enum Verb {
     Image(ImageArguments),
     /// The two Samba forests: up (fresh, left running), down, status
     Forests(ForestArguments),
+    /// Play a scenario from nothing to a verdict
+    Scenario(gw_lab::scenario::Options),
+    /// Stop what `--keep` left running
+    Down {
+        /// Folder of the lab's work files
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Time an import of a large forest beside `ldapsearch`; prints JSON
     ImportBench(BenchArguments),
 }
@@ -70,6 +78,11 @@ fn main() -> Result<()> {
         Verb::Image(arguments) => image(&arguments),
         Verb::Forests(arguments) => forests(&arguments),
         Verb::ImportBench(arguments) => import_bench(&arguments),
+        Verb::Scenario(options) => gw_lab::scenario::play(&options),
+        Verb::Down { dir } => {
+            gw_lab::scenario::down(&dir.unwrap_or_else(lab_dir));
+            Ok(())
+        }
     }
 }
 
@@ -98,7 +111,12 @@ fn forests(arguments: &ForestArguments) -> Result<()> {
                 let facts = forests.facts(side)?;
                 println!(
                     "{} {} {} accounts={} ldaps://{}:636 ({})",
-                    side, facts.netbios_name, facts.domain_sid, facts.accounts.len(), facts.dc_host, facts.address
+                    side,
+                    facts.netbios_name,
+                    facts.domain_sid,
+                    facts.accounts.len(),
+                    facts.dc_host,
+                    facts.address
                 );
             }
             println!("ca {}", forests.ca_file().display());
@@ -108,7 +126,14 @@ fn forests(arguments: &ForestArguments) -> Result<()> {
         ForestAction::Status => {
             let forests = Forests::attach(&dir)?;
             for side in ["source", "target"] {
-                println!("{side} {}", if forests.is_running(side) { "running" } else { "stopped" });
+                println!(
+                    "{side} {}",
+                    if forests.is_running(side) {
+                        "running"
+                    } else {
+                        "stopped"
+                    }
+                );
             }
         }
     }
@@ -116,7 +141,10 @@ fn forests(arguments: &ForestArguments) -> Result<()> {
 }
 
 fn import_bench(arguments: &BenchArguments) -> Result<()> {
-    let dir = arguments.dir.clone().unwrap_or_else(|| lab_dir().join("import-bench"));
+    let dir = arguments
+        .dir
+        .clone()
+        .unwrap_or_else(|| lab_dir().join("import-bench"));
     let timing = import_timing(&dir, arguments.users)?;
     println!("{}", serde_json::to_string(&timing)?);
     Ok(())
