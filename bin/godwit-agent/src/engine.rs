@@ -44,7 +44,8 @@ fn work(command: &Command, request: Request) -> Result<u8, (u8, anyhow::Error)> 
         .map_err(|error| (error.code(), error.into()))
 }
 
-fn open(device: &str) -> Result<Box<dyn Machine>, (u8, anyhow::Error)> {
+/// Opens a device by its name on the command line.
+pub(crate) fn open(device: &str) -> Result<Box<dyn Machine>, (u8, anyhow::Error)> {
     let Some(dir) = device.strip_prefix("image:") else {
         let error = anyhow::anyhow!("{device:?} is not a device; give image:DIR");
         return Err((REFUSED, error));

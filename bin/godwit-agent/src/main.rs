@@ -3,6 +3,7 @@
 //! Thin: arguments in, one function called, exit code out. Each subcommand is
 //! a module of its own.
 
+mod agent;
 mod engine;
 mod offline;
 
@@ -19,6 +20,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Enrol, check in, run what is ordered, report
+    Run(agent::Run),
+    /// Show what the agent is doing
+    Status(agent::Status),
+    /// Ask the agent of this device to check in now
+    CheckRunbooks(agent::Device),
+    /// Ask the agent of this device to start now what is available
+    MigrateNow(agent::Device),
+    /// Say what a runbook would do on this device; change nothing
+    Rehearse(agent::Rehearse),
+    /// Clear the agent's identity before an image is taken
+    PrepareImage(agent::Device),
     /// One process of one run; started by the agent
     #[command(hide = true)]
     Engine(engine::Command),
@@ -38,6 +51,12 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(command) => agent::run(&command),
+        Command::Status(command) => offline::exit_code(agent::status(&command)),
+        Command::CheckRunbooks(device) => offline::exit_code(agent::check_runbooks(&device)),
+        Command::MigrateNow(device) => offline::exit_code(agent::migrate_now(&device)),
+        Command::Rehearse(command) => offline::exit_code(agent::rehearse(&command)),
+        Command::PrepareImage(device) => offline::exit_code(agent::prepare_image(&device)),
         Command::Engine(command) => engine::run(&command, gw_engine::Request::Go),
         Command::Undo(command) => engine::run(&command, gw_engine::Request::Undo),
         Command::Hive(command) => offline::exit_code(offline::hive::run(&command)),

@@ -2,19 +2,24 @@
 
 use crate::{
     orders::HeldOrder,
-    settings::{UnsupportedRunbook, settings},
     state::{StateError, StateFolder, write_atomically},
 };
 use gw_engine::{
+    DeliverError,
     journal::{BadJournal, Event, Record, tail},
+    order_file, return_file,
     rundir::{
-        BadDocument, DirectoryRef, ORDER, OrderFile, Pair, RESULT, RETURN, Refusal, ResultFile,
-        ReturnFile, ReturnGrade, RunbookRef, STAGE, StageFile, Ticket, read_document,
+        BadDocument, ORDER, RESULT, RETURN, Refusal, ResultFile, ReturnFile, STAGE, Ticket,
+        read_document,
     },
+    stage_file,
 };
-use gw_model::{RunId, RunKind};
-use gw_platform::{AdTarget, BadSid, Controller, JoinTarget, SecretId, SidText};
-use gw_wire::stage::{self, MachineJoin, ReturnTicket, StagePackage};
+use gw_model::RunId;
+use gw_platform::{SecretId, SidText};
+use gw_wire::{
+    secret::SecretBytes,
+    stage::{ReturnTicket, StagePackage},
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,24 +29,9 @@ pub enum RunDirError {
     /// The state folder.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The runbook document.
+    /// What the server sent does not make a run.
     #[error(transparent)]
-    Runbook(#[from] gw_runbook::ReadError),
-    /// The runbook is not text.
-    #[error("the runbook document is not UTF-8")]
-    Text,
-    /// The runbook asks for too much.
-    #[error(transparent)]
-    Unsupported(#[from] UnsupportedRunbook),
-    /// A SID in an order or package.
-    #[error(transparent)]
-    Sid(#[from] BadSid),
-    /// The order does not say which run it is.
-    #[error("an order of this kind has no run")]
-    Kind,
-    /// The target's domain SID is not known to the server.
-    #[error("the server did not send the domain SID of {0}; import that directory again")]
-    DomainSid(String),
+    Deliver(#[from] DeliverError),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] BadJournal),
@@ -69,82 +59,37 @@ impl RunDir {
         if self.path.join(ORDER).exists() {
             return Ok(());
         }
-        let text = std::str::from_utf8(&order.body.runbook).map_err(|_| RunDirError::Text)?;
-        let runbook = gw_runbook::read(text)?;
-        let header = &order.header;
-        let file = OrderFile {
-            v: 1,
-            run_id: header.run,
-            order_id: header.order,
-            kind: match header.kind.run_kind() {
-                Some(kind @ (RunKind::Run | RunKind::Rehearse)) => kind,
-                _ => return Err(RunDirError::Kind),
-            },
-            runbook: RunbookRef {
-                id: header.runbook.id,
-                version: header.runbook.version,
-                name: header.runbook.name.clone(),
-            },
-            sources: order
-                .body
-                .sources
-                .iter()
-                .map(directory)
-                .collect::<Result<_, _>>()?,
-            target: order.body.target.as_ref().map(directory).transpose()?,
-            settings: settings(&runbook)?,
-        };
-        self.write(ORDER, &file)
+        self.write(ORDER, &order_file(&order.header, &order.body)?)
     }
 
     /// Writes the secret, then `stage.json`.
     pub(crate) fn write_stage(&self, package: &StagePackage) -> Result<(), RunDirError> {
-        let secret = SecretId("target-machine".to_owned());
-        let target = match &package.join {
-            Some(join) => {
-                self.write_secret(&secret, join)?;
-                Some(target(join)?)
-            }
-            None => None,
-        };
-        let pairs = package.pairs.iter().map(|pair| {
-            Ok(Pair {
-                source_sid: sid(&pair.source)?,
-                target_sid: sid(&pair.target)?,
-                source_name: pair.source_name.clone(),
-                target_name: pair.target_name.clone(),
-            })
-        });
-        let file = StageFile {
-            v: 1,
-            pairs: pairs.collect::<Result<_, BadSid>>()?,
-            secret: target.is_some().then_some(secret),
-            target,
-            return_grade: match package.return_grade {
-                stage::ReturnGrade::Auto => ReturnGrade::Auto,
-                stage::ReturnGrade::Assisted => ReturnGrade::Assisted,
-                stage::ReturnGrade::None => ReturnGrade::None,
-            },
-            return_because: package.return_because.clone(),
-        };
+        let (file, secret) = stage_file(package)?;
+        if let Some((id, secret)) = secret {
+            self.write_secret(&id, &secret)?;
+        }
         self.write(STAGE, &file)
     }
 
     /// Writes the secret under a new name, then `return.json`.
     pub(crate) fn write_ticket(&self, ticket: &ReturnTicket) -> Result<(), RunDirError> {
-        let free = (1..10_000).map(|n| SecretId(format!("source-machine-{n}")));
-        let mut free = free.filter(|id| !self.path.join("secrets").join(&id.0).exists());
-        let secret = free.next().unwrap_or(SecretId("source-machine".to_owned()));
-        self.write_secret(&secret, &ticket.join)?;
-        let source = target(&ticket.join)?;
-        self.write(
-            RETURN,
-            &ReturnFile {
-                v: 1,
-                ticket: Some(Ticket { source, secret }),
-                refused: None,
-            },
-        )
+        // The engine destroys used secrets; the number that was written last is in `return.json`.
+        let last = match std::fs::read(self.path.join(RETURN)) {
+            Ok(bytes) => read_document::<ReturnFile>(RETURN, &bytes)?.ticket,
+            Err(_) => None,
+        };
+        let number = |ticket: Ticket| ticket.secret.0.rsplit('-').next()?.parse().ok();
+        let taken: u32 = last.and_then(number).unwrap_or(0);
+        let free = |n: &u32| {
+            !self
+                .path
+                .join(format!("secrets/source-machine-{n}"))
+                .exists()
+        };
+        let number = (taken + 1..u32::MAX).find(free).unwrap_or(u32::MAX);
+        let (file, (id, secret)) = return_file(ticket, number)?;
+        self.write_secret(&id, &secret)?;
+        self.write(RETURN, &file)
     }
 
     /// Writes that there is no ticket.
@@ -194,10 +139,17 @@ impl RunDir {
         done.map_err(|source| self.io("write", "stop", source))
     }
 
-    fn write_secret(&self, id: &SecretId, join: &MachineJoin) -> Result<(), RunDirError> {
+    /// Does another process work on the device?
+    pub(crate) fn machine_is_busy(&self) -> bool {
+        let above = self.path.parent().unwrap_or(&self.path);
+        let lock = std::fs::File::open(above.join("machine.lock"));
+        lock.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+
+    fn write_secret(&self, id: &SecretId, secret: &SecretBytes) -> Result<(), RunDirError> {
         let folder = self.path.join("secrets");
         std::fs::create_dir_all(&folder).map_err(|source| self.io("make", "secrets", source))?;
-        write_atomically(&folder.join(&id.0), join.secret.expose())
+        write_atomically(&folder.join(&id.0), secret.expose())
             .map_err(|source| self.io("write", "secrets", source))
     }
 
@@ -219,6 +171,18 @@ impl RunDir {
     }
 }
 
+/// The SIDs that the engine asked pairs for, from a run directory's journal.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn seen(run_dir: &Path) -> Result<Vec<SidText>, RunDirError> {
+    let dir = RunDir {
+        path: run_dir.to_owned(),
+    };
+    let records = dir.records()?;
+    Ok(survey(&records).map_or_else(Vec::new, |survey| survey.sids.clone()))
+}
+
 /// The survey of the last `needs_stage` record.
 pub(crate) fn survey(records: &[Record]) -> Option<&gw_engine::journal::Survey> {
     records.iter().rev().find_map(|record| match &record.event {
@@ -234,40 +198,4 @@ pub(crate) fn why_return(records: &[Record]) -> String {
         _ => None,
     });
     last.unwrap_or_default()
-}
-
-fn sid(sid: &gw_secdesc::Sid) -> Result<SidText, BadSid> {
-    sid.to_string().parse()
-}
-
-fn directory(facts: &stage::DirectoryFacts) -> Result<DirectoryRef, BadSid> {
-    Ok(DirectoryRef {
-        dns_name: facts.dns_name.to_ascii_lowercase(),
-        domain_sid: facts.sid.as_ref().map(sid).transpose()?,
-    })
-}
-
-fn target(join: &MachineJoin) -> Result<JoinTarget, RunDirError> {
-    let directory = &join.directory;
-    let domain_sid = directory.sid.as_ref().map(sid).transpose()?;
-    let missing = || RunDirError::DomainSid(directory.dns_name.clone());
-    Ok(JoinTarget::ActiveDirectory(AdTarget {
-        dns_name: directory.dns_name.to_ascii_lowercase(),
-        netbios_name: directory.netbios_name.to_ascii_uppercase(),
-        forest_name: directory.forest.to_ascii_lowercase(),
-        domain_sid: domain_sid.ok_or_else(missing)?,
-        domain_guid: directory.guid.map(|guid| guid.to_string()),
-        account_name: join.account.clone(),
-        machine_sid: join.account_sid.as_ref().map(sid).transpose()?,
-        controllers: directory
-            .controllers
-            .iter()
-            .map(|controller| Controller {
-                host: controller.host.to_ascii_lowercase(),
-                addresses: controller.addresses.clone(),
-                site: controller.site.clone(),
-            })
-            .collect(),
-        kvno: join.kvno,
-    }))
 }

@@ -132,6 +132,9 @@ pub fn return_file(
 }
 
 fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
+    if runbook.device_state.rename.is_some() {
+        return Err(DeliverError::Unsupported("a new computer name"));
+    }
     let defaults = Settings::default();
     let areas = &runbook.permission_updates.areas;
     Ok(Settings {

@@ -154,10 +154,10 @@ impl Agent {
                     Restart::Pending => Some(Duration::from_secs(600)),
                 },
                 EngineExit::Stopped => Some(Duration::from_secs(5)),
-                EngineExit::Refused => {
-                    self.give_up(&mut order, "the engine refused the run; its log says why")?;
-                    return Ok(Drive::Ended);
-                }
+                EngineExit::Refused => match self.refused(&mut order, &dir)? {
+                    Some(wait) => Some(wait),
+                    None => return Ok(Drive::Ended),
+                },
                 EngineExit::Crashed => {
                     if self.starts.too_many(&dir, MAX_STARTS)? {
                         // Not given up: looked at again, but no longer in a tight loop.
@@ -179,6 +179,29 @@ impl Agent {
                 return Ok(Drive::Later(wait));
             }
         }
+    }
+
+    /// The engine refused to start. `None`: for good.
+    fn refused(
+        &mut self,
+        order: &mut HeldOrder,
+        dir: &RunDir,
+    ) -> Result<Option<Duration>, AgentError> {
+        if dir.machine_is_busy() {
+            // An engine that outlived its agent: it is let finish.
+            return Ok(Some(Duration::from_secs(5)));
+        }
+        let why = "the engine refused the run; its log says why";
+        if order.header.kind == OrderKind::Undo || dir.records()?.is_empty() {
+            self.give_up(order, why)?;
+            return Ok(None);
+        }
+        // A run that has begun is never dropped. A request to go back that came too late is.
+        order.go_back = false;
+        order.save(&self.state)?;
+        let (id, run) = (Some(order.header.order), Some(order.header.run));
+        self.event(EventCode::STEP_FAILED, why, id, run)?;
+        Ok(Some(Duration::from_secs(600)))
     }
 
     /// Writes the run directory and says that the run begins. `false`: it cannot.
