@@ -12,7 +12,7 @@
 //!   descriptors, never to the size of `$MFT`.
 //! - Nothing is repaired and nothing is guessed: what does not fit is named.
 //!
-//! The on-disk format is the one libfsntfs documents ([FSNTFS] in the reference),
+//! The on-disk format is the one libfsntfs documents,
 //! settled where sources differ by volumes made with ntfs-3g.
 
 #![warn(missing_docs)]
