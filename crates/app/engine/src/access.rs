@@ -249,9 +249,6 @@ impl Progress for RunProgress<'_> {
             Cadence::Objects(every) => self.calls.is_multiple_of(every.max(1)),
             Cadence::Every(period) => {
                 // A look at the clock per object is cheap, one at the disk is not.
-                if self.calls % 16 != 0 {
-                    return false;
-                }
                 let now = Instant::now();
                 if now.duration_since(self.last_stop_check) > Duration::from_millis(100) {
                     self.last_stop_check = now;

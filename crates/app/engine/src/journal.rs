@@ -32,7 +32,7 @@ pub enum JournalError {
     #[error(transparent)]
     Damaged(#[from] BadJournal),
     /// It cannot be read or written.
-    #[error("the journal cannot be {what}: {source}")]
+    #[error("the journal cannot be {what}")]
     Io {
         /// Read, cut or written.
         what: &'static str,

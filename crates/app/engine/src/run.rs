@@ -111,7 +111,7 @@ pub enum EngineError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A file of the run directory cannot be used.
-    #[error("{name} cannot be {what}: {source}")]
+    #[error("{name} cannot be {what}")]
     Io {
         /// Which.
         name: String,

@@ -95,6 +95,8 @@ impl State {
                 state,
                 detail,
             } => self.step(*step, *state, detail.clone(), record.at),
+            // A check that was interrupted is made again.
+            Event::Finding(finding) if self.findings.contains(finding) => {}
             Event::Finding(finding) => self.findings.push(finding.clone()),
             Event::NeedsStage(survey) => self.survey = Some(survey.clone()),
             Event::Staged {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod folder;
 mod journal;
 mod story;
 mod tables;

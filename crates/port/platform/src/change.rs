@@ -75,7 +75,8 @@ pub enum Change {
         /// Add or replace.
         mode: Mode,
     },
-    /// Set or remove one registry value of a machine hive (guards).
+    /// Set or remove one registry value of a machine hive (guards). Undoing
+    /// restores this value and nothing else: guards may come down in any order.
     SetRegistryValue {
         /// SOFTWARE or SYSTEM.
         hive: HiveRef,
@@ -86,7 +87,8 @@ pub enum Change {
         /// New data; `None` removes the value.
         data: Option<RegData>,
     },
-    /// Grant or take away one account right (guards: deny logon).
+    /// Grant or take away one account right (guards: deny logon). Undoing
+    /// restores this right and nothing else: guards may come down in any order.
     SetAccountRight {
         /// Whose.
         sid: SidText,

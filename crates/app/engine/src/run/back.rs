@@ -33,10 +33,10 @@ impl Run<'_> {
                 .get(&seq)
                 .is_some_and(|mark| matches!(mark.change, Change::Leave { .. }));
             if is_leave {
-                if self.has_left()? {
-                    if let Some(exit) = self.return_home()? {
-                        return Ok(exit);
-                    }
+                if self.has_left()?
+                    && let Some(exit) = self.return_home()?
+                {
+                    return Ok(exit);
                 }
                 self.record(Event::Undone {
                     seq,
@@ -145,12 +145,13 @@ impl Run<'_> {
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let file: ReturnFile = read_document(RETURN, &bytes).map_err(EngineError::from)?;
         let taken = self.state.returning.clone();
-        if let Some((used, seq)) = &taken {
-            if *used == sha256 && self.state.failures_of.contains_key(seq) {
-                return self
-                    .ask_for_ticket("the last return ticket did not work")
-                    .map(Some);
-            }
+        if let Some((used, seq)) = &taken
+            && *used == sha256
+            && self.state.failures_of.contains_key(seq)
+        {
+            return self
+                .ask_for_ticket("the last return ticket did not work")
+                .map(Some);
         }
         match (file.ticket, file.refused) {
             (Some(ticket), _) => {

@@ -176,7 +176,10 @@ impl Run<'_> {
                 }
             }
             StepName::Verify => self.verify()?,
-            StepName::GuardsDown => self.guards_down()?,
+            StepName::GuardsDown => {
+                self.guards_down()?;
+                self.hold_behind_guards()?;
+            }
             _ => {}
         }
         self.step(step, StepState::Done, None)
@@ -245,13 +248,32 @@ impl Run<'_> {
             .changes
             .iter()
             .rev()
-            .filter(|(_, mark)| mark.step == StepName::GuardsUp && mark.undone.is_none())
+            .filter(|(_, mark)| mark.step == StepName::GuardsUp)
+            .filter(|(_, mark)| mark.undone.is_none() || mark.given_up)
             .map(|(seq, _)| *seq)
             .collect();
         for seq in guards {
             self.undo_one(seq)?;
         }
         Ok(())
+    }
+
+    /// A device whose users are still locked out is not migrated; the next
+    /// start tries to lift the guard again.
+    fn hold_behind_guards(&mut self) -> Result<(), Halt> {
+        let stuck: Vec<String> = self
+            .state
+            .changes
+            .values()
+            .filter(|mark| mark.step == StepName::GuardsUp && mark.given_up)
+            .map(|mark| mark.change.describe())
+            .collect();
+        if stuck.is_empty() {
+            return Ok(());
+        }
+        let because = format!("moved, but a guard is still up: {}", stuck.join("; "));
+        let exit = self.final_state(FinalState::Held, because)?;
+        Err(Halt::Exit(exit))
     }
 
     fn clean_up(&mut self) -> Result<Exit, Halt> {

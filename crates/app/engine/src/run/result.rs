@@ -211,10 +211,10 @@ impl Run<'_> {
             if let Some(undone) = &mark.undone {
                 notes.extend(undone.notes.iter().cloned());
             }
-            if mark.undone_going_back {
-                if let gw_platform::UndoClass::Equivalent { differences } = &mark.before.undo {
-                    notes.extend(differences.iter().cloned());
-                }
+            if mark.undone_going_back
+                && let gw_platform::UndoClass::Equivalent { differences } = &mark.before.undo
+            {
+                notes.extend(differences.iter().cloned());
             }
         }
         notes.truncate(200);

@@ -26,7 +26,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The folder or a lock file cannot be used.
-    #[error("{path} cannot be opened: {source}")]
+    #[error("{path} cannot be opened")]
     Io {
         /// What.
         path: PathBuf,

@@ -264,11 +264,11 @@ impl Rig {
     }
 
     /// Starts the engine until a final state, playing the agent.
-    pub(super) fn to_the_end(&mut self) -> Result<FinalState, String> {
-        self.to_the_end_from(Request::Go)
+    pub(super) fn play(&mut self) -> Result<FinalState, String> {
+        self.play_from(Request::Go)
     }
 
-    pub(super) fn to_the_end_from(&mut self, mut request: Request) -> Result<FinalState, String> {
+    pub(super) fn play_from(&mut self, mut request: Request) -> Result<FinalState, String> {
         for _ in 0..60 {
             match self.start(request) {
                 Ok(exit) => {
@@ -294,9 +294,9 @@ impl Rig {
         Err("the run does not end".to_owned())
     }
 
-    /// As [`Rig::to_the_end`], but gives back after each power cut, so that the
+    /// As [`Rig::play`], but gives back after each power cut, so that the
     /// next one can be armed.
-    pub(super) fn to_the_end_or_cut(&mut self) -> Option<Result<FinalState, String>> {
+    pub(super) fn play_until_cut(&mut self) -> Option<Result<FinalState, String>> {
         for _ in 0..60 {
             match self.start(Request::Go) {
                 Ok(Exit::Final(state)) => return Some(Ok(state)),

@@ -57,10 +57,10 @@ impl Scenario {
     }
 
     fn play(self, rig: &mut Rig) -> Result<FinalState, String> {
-        let first = rig.to_the_end()?;
+        let first = rig.play()?;
         match self {
             Scenario::UndoAfterwards if first == FinalState::Migrated => {
-                rig.to_the_end_from(Request::Undo)
+                rig.play_from(Request::Undo)
             }
             _ => Ok(first),
         }
@@ -165,7 +165,7 @@ fn many_power_cuts_in_one_run() {
         rig.storage.fuse.arm(next, seed);
         let mut state = None;
         for _ in 0..40 {
-            match rig.to_the_end_or_cut() {
+            match rig.play_until_cut() {
                 Some(done) => {
                     state = Some(done);
                     break;

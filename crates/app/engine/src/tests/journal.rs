@@ -203,9 +203,9 @@ fn a_run_begun_by_the_first_version_goes_on() {
     rig.storage
         .documents
         .insert(name, map.to_csv().into_bytes());
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
     let mut fresh = Rig::sized(1, 6, |_| {});
-    assert_eq!(fresh.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(fresh.play(), Ok(FinalState::Migrated));
     assert_eq!(rig.snapshot(), fresh.snapshot());
 }
 
@@ -248,7 +248,7 @@ fn write_golden() {
         },
         times: 9,
     });
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Returned));
+    assert_eq!(rig.play(), Ok(FinalState::Returned));
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests"));
     for (name, bytes) in [
         ("v1.journal", &rig.storage.journal),

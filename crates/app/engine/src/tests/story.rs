@@ -29,7 +29,7 @@ fn denied() -> MachineError {
 fn a_run_migrates_and_leaves_nothing_behind() {
     let mut rig = Rig::new(|_| {});
     let start = rig.snapshot();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
     let result = rig.result();
     assert!(result.verified);
     assert_eq!(result.undone_objects, 0);
@@ -57,9 +57,8 @@ fn a_run_migrates_and_leaves_nothing_behind() {
     assert!(result.users[0].keys_changed > 80, "{:?}", result.users[0]);
     let source = rig.sample.users[0].1.to_string();
     let end = rig.snapshot();
-    for right in end.keys().filter(|key| key.starts_with("right/")) {
-        panic!("a guard is still up: {right}");
-    }
+    let guard = end.keys().find(|key| key.starts_with("right/"));
+    assert_eq!(guard, None, "a guard is still up");
     assert!(!end.contains_key(&format!("profile/{source}")));
     let values = String::from_utf8_lossy(&end["hive/SOFTWARE"]);
     assert!(!values.contains("legalnotice"), "the notice is still there");
@@ -84,7 +83,7 @@ fn no_secret_enters_journal_or_documents() {
         .unwrap()
         .passwords
         .clear();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Returned));
+    assert_eq!(rig.play(), Ok(FinalState::Returned));
     let mut all = rig.storage.journal.clone();
     rig.storage.documents.values().for_each(|d| all.extend(d));
     let text = String::from_utf8_lossy(&all);
@@ -108,7 +107,7 @@ fn a_refused_join_returns_to_the_start() {
             .unwrap()
             .passwords
             .clear();
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Returned), "{home:?}");
+        assert_eq!(rig.play(), Ok(FinalState::Returned), "{home:?}");
         assert_eq!(rig.snapshot(), start, "{home:?}");
         assert_eq!(rig.tickets, tickets);
         let source = rig.sample.source.clone();
@@ -157,7 +156,7 @@ fn a_target_lost_after_the_last_rewrite_returns_everything() {
         .unwrap()
         .reachable = false;
     assert_ne!(rig.snapshot(), start);
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Returned));
+    assert_eq!(rig.play(), Ok(FinalState::Returned));
     assert_eq!(rig.snapshot(), start);
     let result = rig.result();
     assert_eq!(result.error.unwrap().step, StepName::Verify);
@@ -184,7 +183,7 @@ fn a_failure_before_leaving_restores() {
         let start = rig.snapshot();
         let label = format!("{failure:?}");
         rig.sample.pc.faults.push(failure);
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Restored), "{label}");
+        assert_eq!(rig.play(), Ok(FinalState::Restored), "{label}");
         assert_eq!(rig.snapshot(), start, "{label}");
         assert_eq!(rig.tickets, 0, "{label}: no ticket is used in vain");
     }
@@ -217,7 +216,7 @@ fn a_failure_after_leaving_returns() {
         let start = rig.snapshot();
         let label = format!("{failure:?}");
         rig.sample.pc.faults.push(failure);
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Returned), "{label}");
+        assert_eq!(rig.play(), Ok(FinalState::Returned), "{label}");
         assert_eq!(rig.snapshot(), start, "{label}");
     }
 }
@@ -233,7 +232,7 @@ fn what_passes_by_itself_does_not_fail_a_run() {
         },
         1,
     ));
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
 }
 
 #[test]
@@ -250,11 +249,7 @@ fn a_file_that_cannot_be_restored_is_named_and_the_device_still_gets_home() {
         .pc
         .faults
         .push(fault(Phase::Revert, "join", denied(), 1));
-    assert_eq!(
-        rig.to_the_end(),
-        Ok(FinalState::Returned),
-        "one failure passes"
-    );
+    assert_eq!(rig.play(), Ok(FinalState::Returned), "one failure passes");
     let mut rig = Rig::new(|_| {});
     rig.sample
         .pc
@@ -264,7 +259,7 @@ fn a_file_that_cannot_be_restored_is_named_and_the_device_still_gets_home() {
         .pc
         .faults
         .push(fault(Phase::Revert, "user0", denied(), 999));
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Held));
+    assert_eq!(rig.play(), Ok(FinalState::Held));
     let result = rig.result();
     assert!(
         result.because.contains("could not undo"),
@@ -292,7 +287,7 @@ fn without_a_ticket_the_device_is_held_and_comes_home_later() {
             .unwrap()
             .passwords
             .clear();
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Held), "{home:?}");
+        assert_eq!(rig.play(), Ok(FinalState::Held), "{home:?}");
         assert!(
             !rig.snapshot().keys().any(|key| key.starts_with("right/")),
             "guards"
@@ -307,7 +302,7 @@ fn without_a_ticket_the_device_is_held_and_comes_home_later() {
         );
         rig.home = Home::Ticket;
         rig.deliver_return_now();
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Returned), "{home:?}");
+        assert_eq!(rig.play(), Ok(FinalState::Returned), "{home:?}");
         assert_eq!(rig.snapshot(), start, "{home:?}");
     }
 }
@@ -319,15 +314,15 @@ fn forward_only_is_held_and_tried_again() {
         .pc
         .faults
         .push(fault(Phase::Execute, "translate hive SYSTEM", denied(), 1));
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Held));
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Held));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
 }
 
 #[test]
 fn undo_works_until_the_first_sign_in() {
     let mut rig = Rig::new(|_| {});
     let start = rig.snapshot();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
     let migrated = rig.snapshot();
     let key = format!("profile/{}", rig.sample.users[0].2);
     let used = String::from_utf8_lossy(&migrated[&key]).replace("1760000000", "1790000000");
@@ -336,7 +331,7 @@ fn undo_works_until_the_first_sign_in() {
     assert_eq!(refused.code(), 2);
     assert!(refused.to_string().contains("signed in"), "{refused}");
     rig.sample.pc.disk.seed(&key, Some(migrated[&key].clone()));
-    assert_eq!(rig.to_the_end_from(Request::Undo), Ok(FinalState::Returned));
+    assert_eq!(rig.play_from(Request::Undo), Ok(FinalState::Returned));
     assert_eq!(rig.snapshot(), start);
     assert_eq!(
         rig.start(Request::Undo).unwrap_err().code(),
@@ -349,10 +344,10 @@ fn undo_works_until_the_first_sign_in() {
 fn a_rehearsal_changes_nothing_and_counts_what_the_run_changes() {
     let mut rehearsal = Rig::new(|order| order.kind = RunKind::Rehearse);
     let start = rehearsal.snapshot();
-    assert_eq!(rehearsal.to_the_end(), Ok(FinalState::Rehearsed));
+    assert_eq!(rehearsal.play(), Ok(FinalState::Rehearsed));
     assert_eq!(rehearsal.snapshot(), start);
     let mut real = Rig::new(|_| {});
-    assert_eq!(real.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(real.play(), Ok(FinalState::Migrated));
     let (planned, done) = (rehearsal.result(), real.result());
     assert_eq!(planned.counts, done.counts);
     assert!(done.counts["files"].changed > 10);
@@ -368,9 +363,9 @@ fn a_rehearsal_changes_nothing_and_counts_what_the_run_changes() {
 fn adding_keeps_the_source_beside_the_target() {
     let mut rig = Rig::new(|order| order.settings.mode = PermissionMode::Add);
     let start = rig.snapshot();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
     assert!(rig.result().users[0].leftover_source_sids > 0);
-    assert_eq!(rig.to_the_end_from(Request::Undo), Ok(FinalState::Returned));
+    assert_eq!(rig.play_from(Request::Undo), Ok(FinalState::Returned));
     assert_eq!(rig.snapshot(), start);
 }
 
@@ -382,8 +377,8 @@ fn a_repermissioning_without_a_move_needs_no_ticket() {
     };
     let mut rig = Rig::new(change);
     let start = rig.snapshot();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
-    assert_eq!(rig.to_the_end_from(Request::Undo), Ok(FinalState::Restored));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play_from(Request::Undo), Ok(FinalState::Restored));
     assert_eq!(rig.snapshot(), start);
 }
 
@@ -398,7 +393,7 @@ fn a_target_that_is_a_source_is_refused_before_anything_changes() {
     rig.storage
         .documents
         .insert(STAGE.to_owned(), serde_json::to_vec(&stage).unwrap());
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Restored));
+    assert_eq!(rig.play(), Ok(FinalState::Restored));
     assert_eq!(rig.snapshot(), start);
     let result = rig.result();
     assert!(
@@ -419,7 +414,7 @@ fn no_way_back_is_refused_unless_forward_only() {
     rig.storage
         .documents
         .insert(STAGE.to_owned(), serde_json::to_vec(&stage).unwrap());
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Restored));
+    assert_eq!(rig.play(), Ok(FinalState::Restored));
     assert!(
         rig.result()
             .findings
@@ -431,11 +426,11 @@ fn no_way_back_is_refused_unless_forward_only() {
 #[test]
 fn a_stop_is_a_checkpoint_and_the_end_is_the_same() {
     let mut whole = Rig::new(|_| {});
-    assert_eq!(whole.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(whole.play(), Ok(FinalState::Migrated));
     for after in 0..60 {
         let mut rig = Rig::new(|_| {});
         rig.storage.stop_at_append.set(Some(after));
-        assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated), "stop {after}");
+        assert_eq!(rig.play(), Ok(FinalState::Migrated), "stop {after}");
         assert_eq!(rig.snapshot(), whole.snapshot(), "stop {after}");
         let stops = rig.exits.iter().filter(|e| **e == Exit::Stopped).count();
         // One that comes after the last change finds nothing left to stop.
@@ -447,7 +442,7 @@ fn a_stop_is_a_checkpoint_and_the_end_is_the_same() {
 fn a_restart_in_the_middle_goes_on() {
     let mut rig = Rig::new(|_| {});
     rig.sample.pc.wants_reboot = true;
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Migrated));
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
     assert!(rig.exits.contains(&Exit::Reboot));
     assert_eq!(rig.result().reboots, 1);
 }
@@ -479,6 +474,22 @@ fn nothing_is_changed_on_a_device_of_another_source() {
         order.sources[0].domain_sid = Some("S-1-5-21-9-9-9".parse::<SidText>().unwrap());
     });
     let start = rig.snapshot();
-    assert_eq!(rig.to_the_end(), Ok(FinalState::Restored));
+    assert_eq!(rig.play(), Ok(FinalState::Restored));
     assert_eq!(rig.snapshot(), start);
+}
+
+#[test]
+fn a_guard_that_stays_up_is_not_called_migrated() {
+    let mut rig = Rig::new(|_| {});
+    rig.sample.pc.faults.push(fault(
+        Phase::Revert,
+        "SeDenyRemoteInteractiveLogonRight",
+        denied(),
+        3,
+    ));
+    assert_eq!(rig.play(), Ok(FinalState::Held));
+    let because = rig.result().because;
+    assert!(because.contains("guard is still up"), "{because}");
+    assert_eq!(rig.play(), Ok(FinalState::Migrated));
+    assert!(!rig.snapshot().keys().any(|key| key.starts_with("right/")));
 }

@@ -102,8 +102,8 @@ fn plans() {
             (CleanUp, 0),
         ]
     };
-    type Change = fn(&mut Case);
-    let table: [(&str, Change, Vec<(StepName, usize)>); 7] = [
+    type Row = (&'static str, fn(&mut Case), Vec<(StepName, usize)>);
+    let table: [Row; 7] = [
         // Two users, two deny rights each for source and target, two values.
         ("everything", |_| {}, full(10, 2, 1, 4, 2, 1)),
         (

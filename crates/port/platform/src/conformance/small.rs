@@ -2,7 +2,9 @@
 
 use super::tools::{Drive, StopAfter, View, must};
 use super::{Known, Subject};
-use crate::{Change, HiveRef, JoinState, JoinTarget, MachineError, Mode, RegData, SecretId};
+use crate::{
+    Change, HiveRef, JoinState, JoinTarget, MachineError, Mode, RegData, SecretId, SidText,
+};
 
 /// Views are sorted, repeatable, and the same in a new process.
 pub fn views(subject: &mut dyn Subject) {
@@ -110,6 +112,7 @@ pub fn guards(subject: &mut dyn Subject) {
         must("rights", subject.machine().account_rights(&sid)),
         before
     );
+    any_order(subject, &mut drive, &sid, &right);
     for data in [
         Some(RegData::Text("Wird umgezogen – ωait".to_owned())),
         Some(RegData::Dword(7)),
@@ -136,6 +139,42 @@ pub fn guards(subject: &mut dyn Subject) {
     must(
         "undo make folder",
         drive.revert(subject.machine(), &folder, &before, &mut StopAfter::never()),
+    );
+}
+
+/// A guard that could not be lifted at first is lifted later: undoing it then
+/// must not bring back what was undone meanwhile.
+fn any_order(subject: &mut dyn Subject, drive: &mut Drive, sid: &SidText, right: &str) {
+    let start = must("rights", subject.machine().account_rights(sid));
+    let deny = |right: &str| Change::SetAccountRight {
+        sid: sid.clone(),
+        right: right.to_owned(),
+        held: true,
+    };
+    let both = [deny(right), deny("SeDenyRemoteInteractiveLogonRight")];
+    let befores: Vec<_> = both
+        .iter()
+        .map(|change| {
+            let before = drive.prepare(subject.machine(), change);
+            let mut progress = StopAfter::never();
+            must(
+                "set right",
+                drive.execute(subject.machine(), change, &before, &mut progress),
+            );
+            before
+        })
+        .collect();
+    for (change, before) in both.iter().zip(&befores) {
+        let mut progress = StopAfter::never();
+        must(
+            "undo right",
+            drive.revert(subject.machine(), change, before, &mut progress),
+        );
+    }
+    assert_eq!(
+        must("rights", subject.machine().account_rights(sid)),
+        start,
+        "rights undone first to last"
     );
 }
 

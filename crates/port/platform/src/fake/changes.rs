@@ -167,6 +167,25 @@ impl FakePc {
                     Some(cells::write(&label, &cell)?),
                 )]))
             }
+            Change::SetAccountRight { sid, right, .. } => {
+                // Only this right: guards come down in any order.
+                let key = format!("right/{sid}");
+                let held_before = match image(before)?.remove(&key).flatten() {
+                    Some(bytes) => cells::read::<Vec<String>>(&key, &bytes)?.contains(right),
+                    None => false,
+                };
+                let mut rights: Vec<String> = self.cell(&key)?.unwrap_or_default();
+                rights.retain(|one| one != right);
+                if held_before {
+                    rights.push(right.clone());
+                    rights.sort();
+                }
+                let value = match rights.is_empty() {
+                    true => None,
+                    false => Some(cells::write(&key, &rights)?),
+                };
+                self.put_all(Image::from([(key, value)]))
+            }
             _ => self.put_all(image(before)?),
         }
     }
