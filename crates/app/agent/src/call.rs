@@ -122,7 +122,8 @@ impl Line<'_> {
             let (raw, signature) = self.send(operation, &root.to_string(), &body)?;
             match self.believe(&raw, &signature, &keys) {
                 Ok(()) => {}
-                Err(Doubt::Key) if !said_hello => {
+                // A key or a root that is new to us: hello brings the key set, or says who it is.
+                Err(_) if !said_hello => {
                     self.hello()?;
                     said_hello = true;
                     continue;
@@ -135,6 +136,11 @@ impl Line<'_> {
             }
             let problem: Problem = serde_json::from_slice(&raw.body)
                 .map_err(|error| unsigned(&raw, &error.to_string()))?;
+            if problem.code == codes::AUDIENCE_UNKNOWN.code && !said_hello {
+                self.hello()?;
+                said_hello = true;
+                continue;
+            }
             let again = [codes::RETRY.code, codes::CLOCK_SKEWED.code];
             if repeated < 2 && again.contains(&problem.code.as_str()) {
                 repeated += 1;

@@ -263,6 +263,31 @@ fn signing_keys_rotate_without_touching_agents() {
 }
 
 #[test]
+fn a_new_root_is_followed_by_its_chain() {
+    let world = World::new();
+    let mut agent = world.agent();
+    agent.tick().unwrap();
+    for _ in 0..2 {
+        let mut server = world.shared.server.borrow_mut();
+        server.change_root(world.now());
+        server.key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    }
+    let status = world.live(&mut agent, start() + TimeDelta::minutes(61));
+    assert_eq!(
+        (status.trouble, status.trust),
+        (None, Some(DeviceTrust::Trusted))
+    );
+    // An agent that begins with the old pin finds the new root, too.
+    let late = World::beside(world.shared.clone());
+    world.shared.facts.borrow_mut().machine_sid = Some("S-1-5-21-1-2-3-1105".parse().unwrap());
+    let mut server = world.shared.server.borrow_mut();
+    server.imported.insert("S-1-5-21-1-2-3-1105".to_owned());
+    drop(server);
+    let status = late.agent().tick().unwrap();
+    assert_eq!((status.trouble, status.enrolled.is_some()), (None, true));
+}
+
+#[test]
 fn a_second_machine_that_claims_the_computer_gets_conflict_and_no_order() {
     let world = World::new();
     let mut first = world.agent();

@@ -9,7 +9,7 @@ use gw_wire::{
     envelope::Envelope,
     httpsig::{UnverifiedRequest, sign_answer},
     keys::{Algorithm, KeyId, PublicKey, SigningKey, sha256},
-    keyset::{KeySet, KeyUse, SignedKeySet, SigningKeyEntry},
+    keyset::{KeySet, KeyUse, RootChange, SignedKeySet, SigningKeyEntry},
     op,
     order::{OrderBody, OrderHeader, OrderKind, RunbookRef},
     pack::Encoding,
@@ -37,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) epoch: u64,
     pub(crate) tls_pins: Vec<KeyId>,
     set: Option<SignedKeySet>,
+    chain: Vec<RootChange>,
     hello: HelloNonces,
     pub(crate) nonces: NonceCache,
     /// Machine SIDs that were imported.
@@ -70,6 +71,7 @@ impl Server {
             epoch: 1,
             tls_pins: Vec::new(),
             set: None,
+            chain: Vec::new(),
             hello: HelloNonces::generate().unwrap(),
             nonces: NonceCache::new(now.timestamp() - 3600, 10_000),
             imported: BTreeSet::from(["S-1-5-21-1-2-3-1104".to_owned()]),
@@ -112,7 +114,7 @@ impl Server {
                 revoked: Vec::new(),
                 next_root: None,
             };
-            self.set = Some(set.sign(&self.root, Vec::new()).unwrap());
+            self.set = Some(set.sign(&self.root, self.chain.clone()).unwrap());
         }
         self.set.clone().unwrap()
     }
@@ -295,6 +297,15 @@ impl Server {
             .filter(|(header, ..)| self.resend_held || !holding.contains(&header.order))
             .map(seal)
             .collect()
+    }
+
+    /// Goes over to a new root, which the old one vouches for.
+    pub(crate) fn change_root(&mut self, now: DateTime<Utc>) {
+        let new = SigningKey::generate(Algorithm::P256).unwrap();
+        let link = RootChange::sign(self.customer, &self.root, &new, now).unwrap();
+        self.chain.push(link);
+        self.root = new;
+        self.epoch += 1;
     }
 
     /// An order that starts at once; device and key are filled in when it is handed out.
