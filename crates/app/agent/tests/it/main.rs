@@ -7,4 +7,5 @@ mod python;
 mod runs;
 mod server;
 mod tls;
+mod whole;
 mod world;

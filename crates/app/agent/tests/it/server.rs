@@ -18,7 +18,10 @@ use gw_wire::{
     report::{Report, ReportAnswer, ReportRequest},
     seal::{Purpose, RecipientKey},
     server,
-    stage::{PackageHeader, StageAnswer, StagePackage, StageRequest},
+    stage::{
+        PackageHeader, ReturnAnswer, ReturnRequest, ReturnTicket, StageAnswer, StagePackage,
+        StageRequest,
+    },
     transcript::HelloNonces,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -49,6 +52,7 @@ pub(crate) struct Server {
     pub(crate) orders: Vec<(OrderHeader, OrderBody, Option<Mangle>)>,
     pub(crate) resend_held: bool,
     pub(crate) stage: Result<StagePackage, Refusal>,
+    pub(crate) ticket: Result<ReturnTicket, Refusal>,
     pub(crate) verdict: Verdict,
     pub(crate) reports: Vec<Report>,
     accepted: u64,
@@ -81,6 +85,7 @@ impl Server {
             orders: Vec::new(),
             resend_held: false,
             stage: Err(codes::STAGE_REFUSED),
+            ticket: Err(codes::RETURN_UNAVAILABLE),
             verdict: Verdict::Go,
             reports: Vec::new(),
             accepted: 0,
@@ -200,20 +205,21 @@ impl Server {
             op::STAGE => {
                 self.log.push(op::STAGE);
                 let request: StageRequest = parse(body)?;
-                let header = PackageHeader {
-                    v: 1,
-                    purpose: Purpose::Stage,
-                    customer: self.customer,
-                    device,
-                    agent_key: key.id(),
-                    order: request.order,
-                    run: request.run,
-                    issued_at: now,
-                    encoding: Encoding::Zlib,
-                };
                 let package = self.stage.as_ref().map_err(|refusal| *refusal)?;
+                let (order, run) = (request.order, request.run);
+                let header = self.package_header(Purpose::Stage, device, key.id(), order, run, now);
                 let package = header.seal(package, &request.recipient, &self.key).unwrap();
                 ok(&StageAnswer { v: 1, package })
+            }
+            op::RETURN => {
+                self.log.push(op::RETURN);
+                let request: ReturnRequest = parse(body)?;
+                let ticket = self.ticket.as_ref().map_err(|refusal| *refusal)?;
+                let (order, run) = (request.order, request.run);
+                let header =
+                    self.package_header(Purpose::Return, device, key.id(), order, run, now);
+                let ticket = header.seal(ticket, &request.recipient, &self.key).unwrap();
+                ok(&ReturnAnswer { v: 1, ticket })
             }
             op::REPORT => {
                 self.log.push(op::REPORT);
@@ -232,6 +238,28 @@ impl Server {
                 })
             }
             _ => Err(codes::OPERATION_UNKNOWN),
+        }
+    }
+
+    fn package_header(
+        &self,
+        purpose: Purpose,
+        device: DeviceId,
+        agent_key: KeyId,
+        order: OrderId,
+        run: RunId,
+        now: DateTime<Utc>,
+    ) -> PackageHeader {
+        PackageHeader {
+            v: 1,
+            purpose,
+            customer: self.customer,
+            device,
+            agent_key,
+            order,
+            run,
+            issued_at: now,
+            encoding: Encoding::Zlib,
         }
     }
 

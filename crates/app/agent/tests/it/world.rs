@@ -97,11 +97,19 @@ impl World {
     }
 
     pub(crate) fn agent_with(&self, psk: Option<gw_wire::psk::Psk>) -> Agent {
+        self.agent_of(psk, Box::new(Scripted(self.shared.clone())))
+    }
+
+    pub(crate) fn agent_of(
+        &self,
+        psk: Option<gw_wire::psk::Psk>,
+        engine: Box<dyn Engine>,
+    ) -> Agent {
         let parts = Parts {
             state: self.state(),
             transport: Box::new(Net(self.shared.clone())),
             device: Box::new(Device(self.shared.clone())),
-            engine: Box::new(Scripted(self.shared.clone())),
+            engine,
             time: Box::new(Clock(self.shared.clone())),
         };
         let poll_every = TimeDelta::hours(1);
