@@ -1,0 +1,28 @@
+// Words of the frame around every page.
+export const text = {
+  product: "Godwit",
+  skip: "Skip to the content",
+  menu: "Menu",
+  closeMenu: "Close the menu",
+  mainNavigation: "Main",
+  customer: "Customer",
+  signOut: "Sign out",
+  theme: { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" },
+  groups: {
+    overview: "Overview",
+    directories: "Directories",
+    work: "Devices on the move",
+    agents: "Agents",
+    server: "Server",
+  },
+  loading: "Loading…",
+  notFoundTitle: "There is no such page",
+  notFoundText: "The address may be old or mistyped. The menu leads everywhere.",
+  toDashboard: "Go to the dashboard",
+  crashedTitle: "This page could not be shown",
+  crashedText: "Reload it. If it happens again, tell support what you did before.",
+  noCustomerTitle: "There is no customer environment yet",
+  noCustomerText: "Everything in Godwit belongs to a customer environment. Make the first one.",
+  customersPage: "Customer environments",
+  lost: "The live connection is interrupted; the page shows what was known last.",
+};

@@ -1,0 +1,84 @@
+// Everything known about one object.
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { api, must } from "../../api/client";
+import type { ObjectReport } from "../../api/types";
+import { useCustomer } from "../../app/session";
+import { objectKind } from "../../app/words";
+import { Facts } from "../../ui/Facts";
+import { Loading } from "../../ui/Loading";
+import { Page } from "../../ui/Page";
+import { ProblemNote } from "../../ui/ProblemNote";
+import { useDirectoryName } from "../directories/queries";
+import { useSyncProfiles } from "../sync-profiles/queries";
+import { ExplanationView, ObjectLine } from "../translations/ExplanationView";
+import { text } from "./text";
+
+export default function ObjectPage() {
+  const customer = useCustomer();
+  const { objectId = "" } = useParams({ strict: false }) as { objectId?: string };
+  const query = useQuery({
+    queryKey: [customer, "objects", "report", objectId],
+    queryFn: () =>
+      must<ObjectReport>(
+        api.GET("/customers/{customer}/objects/{object}", { params: { path: { customer, object: objectId } } }),
+      ),
+  });
+  const crumb = <Link to="/objects">{text.title}</Link>;
+  return (
+    <Page title={query.data?.object.name ?? text.title} crumb={crumb}>
+      <ProblemNote error={query.error} />
+      {query.isPending && <Loading />}
+      {query.data && <Report report={query.data} />}
+    </Page>
+  );
+}
+
+function Report({ report }: { report: ObjectReport }) {
+  const nameOf = useDirectoryName();
+  const profiles = useSyncProfiles();
+  const { object } = report;
+  const f = text.facts;
+  return (
+    <>
+      <div className="columns">
+        <section className="card">
+          <h2>{text.identity}</h2>
+          <Facts
+            facts={[
+              [f.kind, objectKind[object.kind]],
+              [f.account, object.account_name],
+              [f.principal, object.principal],
+              [f.directory, nameOf(object.directory_id)],
+              [f.dn, report.distinguished_name],
+              [f.sid, object.sid && <code>{object.sid}</code>],
+              [f.history, report.sid_history.length > 0 && report.sid_history.join(", ")],
+              [f.guid, <code key="guid">{report.guid}</code>],
+              [f.enabled, report.enabled ? text.enabled : text.disabled],
+              [f.device, report.device_id && <Link to={`/devices/${report.device_id}`}>{text.toDevice}</Link>],
+            ]}
+          />
+        </section>
+        <section className="card stack">
+          <h2>{text.decisions}</h2>
+          {report.explanations.length === 0 && (
+            <p className="muted">
+              {text.noDecisions} <Link to="/sync-profiles">{text.toProfiles}</Link>
+            </p>
+          )}
+          {report.explanations.map((one) => (
+            <div key={one.row.profile_id} className="stack tight">
+              <h3>{profiles.data?.find((profile) => profile.id === one.row.profile_id)?.name ?? "…"}</h3>
+              <ExplanationView explanation={one} />
+              {one.row.target && <ObjectLine object={one.row.target} />}
+            </div>
+          ))}
+        </section>
+      </div>
+      <section className="card">
+        <h2>{text.attributes}</h2>
+        <Facts facts={Object.entries(report.attributes).map(([name, values]) => [name, values.join("\n")])} />
+      </section>
+    </>
+  );
+}

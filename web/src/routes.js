@@ -1,0 +1,40 @@
+// @ts-check
+// Every page of the console. The router, the navigation and the end-to-end test read this list;
+// a page that is not in it does not exist.
+// `from`: the page on which a link to an example of this one is found.
+
+export const ROUTES = /** @type {const} */ ([
+  { path: "/setup", title: "Set up Godwit", open: true },
+  { path: "/sign-in", title: "Sign in", open: true },
+  { path: "/", title: "Dashboard", group: "overview" },
+  { path: "/guide", title: "Guide", group: "overview" },
+  { path: "/directories", title: "Directories", group: "directories" },
+  { path: "/directories/new", title: "New directory" },
+  { path: "/directories/$directoryId", title: "Directory", from: "/directories" },
+  { path: "/sync-profiles", title: "Sync profiles", group: "directories" },
+  { path: "/sync-profiles/new", title: "New sync profile" },
+  { path: "/sync-profiles/$profileId", title: "Sync profile", from: "/sync-profiles" },
+  { path: "/schedule", title: "Schedule", group: "directories" },
+  { path: "/schedule/$jobId", title: "Job", from: "/schedule" },
+  { path: "/translation-table", title: "Translation Table", group: "directories" },
+  { path: "/objects", title: "Single object report", group: "directories" },
+  { path: "/objects/$objectId", title: "Object", from: "/objects" },
+  { path: "/runbooks", title: "Runbooks", group: "work" },
+  { path: "/runbooks/new", title: "New runbook" },
+  { path: "/runbooks/$runbookId", title: "Runbook", from: "/runbooks" },
+  { path: "/batches", title: "Batches", group: "work" },
+  { path: "/batches/new", title: "New batch" },
+  { path: "/batches/$batchId", title: "Batch", from: "/batches" },
+  { path: "/devices", title: "Devices", group: "work" },
+  { path: "/devices/$deviceId", title: "Device", from: "/devices" },
+  { path: "/runs", title: "Runs", group: "work" },
+  { path: "/runs/$runId", title: "Run", from: "/runs" },
+  { path: "/agent-certificate", title: "Migration Agent certificate", group: "agents" },
+  { path: "/psks", title: "Pre-shared keys", group: "agents" },
+  { path: "/agent-logs", title: "Agent logs", group: "agents" },
+  { path: "/licences", title: "Licences", group: "server" },
+  { path: "/audit", title: "Audit", group: "server" },
+  { path: "/settings", title: "Settings", group: "server" },
+  { path: "/administrators", title: "Administrators", group: "server" },
+  { path: "/customers", title: "Customers", group: "server" },
+]);

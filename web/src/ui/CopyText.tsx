@@ -1,0 +1,29 @@
+import { useState } from "react";
+import { Button } from "./Button";
+import { text } from "./text";
+
+/** Text that is meant to be taken elsewhere. */
+export function CopyText({ label, value }: { label: string; value: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(value);
+    setCopied(true);
+  };
+  return (
+    <div className="stack tight">
+      <div className="row between">
+        <strong>{label}</strong>
+        <Button small aria-label={`${text.copy}: ${label}`} onClick={() => void copy()}>
+          {text.copy}
+        </Button>
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that may scroll must be reachable by keyboard. */}
+      <pre data-copy={label} tabIndex={0} aria-label={label} role="region">
+        {value}
+      </pre>
+      <span className="small muted" role="status">
+        {copied ? text.copied : ""}
+      </span>
+    </div>
+  );
+}
