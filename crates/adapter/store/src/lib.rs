@@ -24,6 +24,6 @@ mod writer;
 pub use error::StoreError;
 pub use record::*;
 pub use store::{Place, Store};
-pub use tables::{After, BatchClash, ImportKey, Refusal, SeatClaim};
+pub use tables::{After, BatchClash, ImportKey, MatchKey, Refusal, SeatClaim, Standing};
 pub use tx::Tx;
 pub use writer::Lane;

@@ -17,11 +17,14 @@ mod orders;
 mod profiles;
 mod runbooks;
 mod runs;
+mod standing;
 
 pub use audit::Refusal;
 pub use batches::BatchClash;
 pub use licences::SeatClaim;
+pub use matches::MatchKey;
 pub use objects::ImportKey;
+pub use standing::Standing;
 
 /// Where a page begins: behind the row with this sort key and this id.
 #[derive(Debug, Clone, PartialEq, Eq)]

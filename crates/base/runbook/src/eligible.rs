@@ -348,16 +348,20 @@ fn judge_run(
     })
 }
 
-/// One run per machine: nothing else may be in progress.
+/// One run per machine: nothing else may be in progress, and nothing is ordered twice. Orders of
+/// several runbooks may wait on a device side by side, each with its own dates.
 fn not_busy(runbook: &Asked<'_>, history: &[PastRun]) -> Result<(), Decision> {
-    let open = |past: &&PastRun| matches!(past.state, RunState::Ordered | RunState::Running);
-    match history.iter().find(open) {
-        None => Ok(()),
-        Some(past) if past.runbook == runbook.id && past.kind == runbook.kind => {
-            Err(Decision::Wait(WaitBecause::InProgress))
+    let same = |past: &PastRun| past.runbook == runbook.id && past.kind == runbook.kind;
+    for past in history {
+        match past.state {
+            RunState::Ordered | RunState::Running if same(past) => {
+                return Err(Decision::Wait(WaitBecause::InProgress));
+            }
+            RunState::Running => return Err(Decision::Wait(WaitBecause::Busy)),
+            RunState::Ordered | RunState::Finished | RunState::Cancelled => {}
         }
-        Some(_) => Err(Decision::Wait(WaitBecause::Busy)),
     }
+    Ok(())
 }
 
 /// Orders go to trusted agents only.

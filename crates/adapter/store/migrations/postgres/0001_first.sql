@@ -92,6 +92,7 @@ CREATE TABLE profile (
     target UUID NOT NULL REFERENCES directory (id),
     rules TEXT COLLATE "C" NOT NULL,
     generation BIGINT NOT NULL,
+    basis TEXT COLLATE "C" NOT NULL,
     synced_at BIGINT,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -411,6 +412,16 @@ CREATE TABLE report_seen (
     at BIGINT NOT NULL,
     PRIMARY KEY (device, report)
 );
+
+-- Sealed to the customer's escrow key by the device.
+CREATE TABLE escrow (
+    report UUID PRIMARY KEY NOT NULL,
+    customer UUID NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
+    device UUID NOT NULL,
+    body TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX escrow_device ON escrow (device, report);
 
 CREATE TABLE agent_log (
     device UUID NOT NULL REFERENCES device (id) ON DELETE CASCADE,

@@ -92,6 +92,7 @@ CREATE TABLE profile (
     target BLOB NOT NULL REFERENCES directory (id),
     rules TEXT NOT NULL,
     generation INTEGER NOT NULL,
+    basis TEXT NOT NULL,
     synced_at INTEGER,
     revision INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
@@ -411,6 +412,16 @@ CREATE TABLE report_seen (
     at INTEGER NOT NULL,
     PRIMARY KEY (device, report)
 ) STRICT;
+
+-- Sealed to the customer's escrow key by the device.
+CREATE TABLE escrow (
+    report BLOB PRIMARY KEY NOT NULL,
+    customer BLOB NOT NULL REFERENCES customer (id) ON DELETE CASCADE,
+    device BLOB NOT NULL,
+    body TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX escrow_device ON escrow (device, report);
 
 CREATE TABLE agent_log (
     device BLOB NOT NULL REFERENCES device (id) ON DELETE CASCADE,

@@ -21,6 +21,8 @@ pub struct ProfileRecord {
     pub rules: String,
     /// The generation of match rows that readers see; 0 before the first sync.
     pub generation: i64,
+    /// What that generation was made from; a sync of the same has nothing to do.
+    pub basis: String,
     /// When the last sync ended.
     pub synced_at: Option<DateTime<Utc>>,
     /// Rises with every change; used as the ETag.

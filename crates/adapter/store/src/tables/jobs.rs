@@ -74,7 +74,7 @@ impl Tx {
         lease: DateTime<Utc>,
     ) -> Result<Option<JobRecord>, StoreError> {
         let mut query = Query::new(
-            "SELECT id FROM job WHERE (state = 'queued' OR (state = 'running' AND lease_until < $1)) \
+            "SELECT id FROM job WHERE kind <> 'cycle' AND (state = 'queued' OR (state = 'running' AND lease_until < $1)) \
              ORDER BY id LIMIT 1",
             args![now],
         );
@@ -91,6 +91,17 @@ impl Tx {
         )
         .await?;
         self.job_by_id(id).await
+    }
+
+    /// Marks a cycle as begun when the first of its jobs begins.
+    pub async fn begin_cycle(&mut self, id: JobId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.exec(
+            "UPDATE job SET state = 'running', started_at = $2, message = 'runs' \
+             WHERE id = $1 AND state = 'queued'",
+            args![id, now],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Reports progress and keeps the lease; false if the job was cancelled or taken over.

@@ -6,7 +6,7 @@ use crate::{
     tx::Query,
     value::{Doc, Row, Value, Word, args},
 };
-use gw_model::{CustomerId, ObjectId, ProfileId, fold};
+use gw_model::{CustomerId, Guid, ObjectId, ProfileId, fold};
 use gw_secdesc::Sid;
 
 const OPEN: i64 = i64::MAX;
@@ -57,9 +57,25 @@ fn search_text(record: &MatchRecord) -> String {
     fold(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
-/// A hash of everything a reader sees of the row; FNV-1a over its JSON.
+/// A source object's row as a sync must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatchKey {
+    /// The source object.
+    pub source: ObjectId,
+    /// The target that it is paired with.
+    pub target_guid: Option<Guid>,
+    /// The hash stored with the row.
+    pub fingerprint: i64,
+}
+
+/// A hash of everything a reader sees of the row; FNV-1a over its JSON. How a pair was found is
+/// left out: the second sync finds it bound, and that alone is no change.
 fn fingerprint(record: &MatchRecord) -> i64 {
-    let text = serde_json::to_string(record).unwrap_or_default();
+    let mut record = record.clone();
+    if record.outcome == MatchOutcome::Matched {
+        record.explanation.clear();
+    }
+    let text = serde_json::to_string(&record).unwrap_or_default();
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -71,6 +87,12 @@ impl MatchRecord {
     #[must_use]
     pub fn sort_key(&self) -> String {
         fold(&self.source_name)
+    }
+
+    /// A hash of everything a reader sees of the row.
+    #[must_use]
+    pub fn fingerprint(&self) -> i64 {
+        fingerprint(self)
     }
 }
 
@@ -91,26 +113,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes a row into `generation`; false if it equals the one that is there, which then stays.
+    /// Writes a row into `generation`. If it replaces a row, end that first.
     pub async fn put_match(
         &mut self,
         customer: CustomerId,
         record: &MatchRecord,
         generation: i64,
-    ) -> Result<bool, StoreError> {
-        let mark = fingerprint(record);
-        let sql = "SELECT fingerprint FROM match_row \
-                   WHERE profile = $1 AND source = $2 AND gen_to = $3";
-        if let Some(row) = self
-            .row(sql, args![record.profile, record.source, OPEN])
-            .await?
-        {
-            if row.first::<i64>()? == mark {
-                return Ok(false);
-            }
-            self.end_match(record.profile, record.source, generation)
-                .await?;
-        }
+    ) -> Result<(), StoreError> {
         let mut values: Vec<Value> = args![
             record.profile,
             customer,
@@ -138,7 +147,7 @@ impl Tx {
             &record.explanation,
             record.sort_key(),
             search_text(record),
-            mark,
+            record.fingerprint(),
         ]);
         self.exec(
             "INSERT INTO match_row (profile, customer, gen_from, gen_to, kind, outcome, \
@@ -150,7 +159,7 @@ impl Tx {
             values,
         )
         .await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Ends the row of a source object that a sync no longer sees.
@@ -183,24 +192,28 @@ impl Tx {
         .await
     }
 
-    /// Source objects of a profile's newest rows, ordered by id, with the pair they are bound to.
-    pub async fn bound_pairs(
+    /// Up to `limit` of a profile's newest rows, as a sync needs them, ordered by source.
+    pub async fn match_keys(
         &mut self,
         profile: ProfileId,
         after: ObjectId,
         limit: i64,
-    ) -> Result<Vec<(ObjectId, Option<ObjectId>)>, StoreError> {
+    ) -> Result<Vec<MatchKey>, StoreError> {
         let rows = self
             .rows(
-                "SELECT source, target FROM match_row WHERE profile = $1 AND source > $2 \
-                 AND gen_to = $3 ORDER BY source LIMIT $4",
+                "SELECT source, target_guid, fingerprint FROM match_row WHERE profile = $1 \
+                 AND source > $2 AND gen_to = $3 ORDER BY source LIMIT $4",
                 args![profile, after, OPEN, limit],
             )
             .await?;
         rows.iter()
             .map(|row| {
                 let mut c = row.columns();
-                Ok((c.take()?, c.take()?))
+                Ok(MatchKey {
+                    source: c.take()?,
+                    target_guid: c.take()?,
+                    fingerprint: c.take()?,
+                })
             })
             .collect()
     }

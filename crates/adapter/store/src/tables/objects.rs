@@ -92,14 +92,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes an object into `generation`, ending the row it replaces.
+    /// Writes an object into `generation`. If it replaces a row, end that first.
     pub async fn put_object(
         &mut self,
         stored: &StoredObject,
         generation: i64,
     ) -> Result<(), StoreError> {
         let object = &stored.object;
-        self.end_object(object.id, generation).await?;
         self.exec(
             "INSERT INTO object (directory, id, gen_from, gen_to, kind, guid, sid, account_name, \
              sort_key, search, body, fingerprint) \

@@ -7,7 +7,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use gw_model::{CustomerId, ProfileId, fold};
 
-const SELECT: &str = "SELECT id, customer, name, source, target, rules, generation, synced_at, \
+const SELECT: &str = "SELECT id, customer, name, source, target, rules, generation, basis, synced_at, \
                       revision, created_at FROM profile";
 
 fn profile(row: &Row) -> Result<ProfileRecord, StoreError> {
@@ -20,6 +20,7 @@ fn profile(row: &Row) -> Result<ProfileRecord, StoreError> {
         target: c.take()?,
         rules: c.take()?,
         generation: c.take()?,
+        basis: c.take()?,
         synced_at: c.take()?,
         revision: c.take()?,
         created_at: c.take()?,
@@ -59,8 +60,8 @@ impl Tx {
         let done = self
             .exec(
                 "INSERT INTO profile (id, customer, name, folded, source, target, rules, \
-                 generation, synced_at, revision, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, 1, $8) ON CONFLICT DO NOTHING",
+                 generation, basis, synced_at, revision, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', NULL, 1, $8) ON CONFLICT DO NOTHING",
                 args![
                     new.id,
                     new.customer,
@@ -127,10 +128,11 @@ impl Tx {
         &mut self,
         id: ProfileId,
         generation: i64,
+        basis: &str,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE profile SET generation = $2, synced_at = $3 WHERE id = $1";
-        self.exec(sql, args![id, generation, at]).await?;
+        let sql = "UPDATE profile SET generation = $2, basis = $3, synced_at = $4 WHERE id = $1";
+        self.exec(sql, args![id, generation, basis, at]).await?;
         Ok(())
     }
 }

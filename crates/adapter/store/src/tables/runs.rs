@@ -236,4 +236,32 @@ impl Tx {
                    ON CONFLICT DO NOTHING";
         Ok(self.exec(sql, args![device, report, at]).await? == 1)
     }
+
+    /// Keeps what a device escrowed, sealed as it came; once per report.
+    pub async fn add_escrow(
+        &mut self,
+        report: uuid::Uuid,
+        customer: CustomerId,
+        device: DeviceId,
+        body: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.exec(
+            "INSERT INTO escrow (report, customer, device, body, at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+            args![report, customer, device, body, at],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// What a device escrowed, oldest first, sealed.
+    pub async fn escrowed(&mut self, device: DeviceId) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT body FROM escrow WHERE device = $1 ORDER BY at, report";
+        self.rows(sql, args![device])
+            .await?
+            .iter()
+            .map(Row::first)
+            .collect()
+    }
 }

@@ -454,6 +454,16 @@ fn agents_and_one_run_per_machine() {
         "refuse",
         "revoked",
     );
+    let waiting = PastRun {
+        state: RunState::Ordered,
+        ..past(FIRST, None)
+    };
+    row(
+        "ordered side by side",
+        ready().with(|c| c.history = vec![waiting]),
+        "prompt",
+        "available",
+    );
     row(
         "busy",
         ready().with(|c| c.history = vec![past(FIRST, None)]),

@@ -1,0 +1,546 @@
+//! `report`: what happened on a device, taken once and in order.
+
+use super::{
+    contact::{Contact, Failure, json, read},
+    keyring::KeyRing,
+    stage::{Prepared, prepared_setting},
+};
+use crate::{LogLine, Services, Topic, logs};
+use chrono::{DateTime, Utc};
+use gw_model::{
+    EventCode, FinalState, RunId, RunKind, RunState, Severity, StepName, StepState, UserResult,
+};
+use gw_store::{
+    AgentRecord, Lane, LogRecord, NewOrder, OrderState, RunRecord, StepRecord, StoreError, Tx,
+};
+use gw_wire::{
+    PROTOCOL_VERSION, codes,
+    envelope::Proof,
+    order::OrderHeader,
+    report::{ProgressEntry, Report, ReportAnswer, ReportBody, ReportRequest, RunReport},
+    seal::Purpose,
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The longest list of progress entries after unpacking, in bytes.
+const ENTRIES: usize = 16 << 20;
+/// Reports taken from one request; the agent sends the rest in the next.
+const AT_ONCE: usize = 500;
+
+/// A report taken apart, ready for the transaction.
+enum Taken {
+    Line(LogRecord),
+    Started {
+        run: RunId,
+        order: Box<OrderHeader>,
+        at: DateTime<Utc>,
+    },
+    Progress {
+        run: RunId,
+        entries: Vec<ProgressEntry>,
+    },
+    Result {
+        report: Box<RunReport>,
+        order: Box<OrderHeader>,
+    },
+    Escrow {
+        body: String,
+    },
+    /// Cannot be read; kept as a line so that it is not sent for ever.
+    Unreadable(LogRecord),
+}
+
+impl Services {
+    pub(super) async fn report(&self, contact: &Contact<'_>) -> Result<Vec<u8>, Failure> {
+        let request: ReportRequest = read(&contact.call.body, |body: &ReportRequest| body.v)?;
+        if request
+            .reports
+            .windows(2)
+            .any(|pair| pair[0].sequence >= pair[1].sequence)
+        {
+            return Err(codes::BODY_MALFORMED.into());
+        }
+        let taken: Vec<(uuid::Uuid, DateTime<Utc>, u64, Taken)> = request
+            .reports
+            .into_iter()
+            .take(AT_ONCE)
+            .map(|report| {
+                let (key, at, sequence) = (report.key, report.at, report.sequence);
+                (
+                    key,
+                    at,
+                    sequence,
+                    take_apart(&contact.ring, &contact.agent.record, report),
+                )
+            })
+            .collect();
+        let accepted_through = taken.last().map_or(0, |(_, _, sequence, _)| *sequence);
+        let (agent, now) = (contact.agent.record.clone(), self.now());
+        let adopted = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let mut adopted = Adopted::default();
+                for (key, at, _, taken) in &taken {
+                    if tx
+                        .adopt_report(agent.device, &format!("{}/{key}", agent.id), now)
+                        .await?
+                    {
+                        adopt(tx, &agent, *key, *at, taken, &mut adopted).await?;
+                    }
+                }
+                adopted.keep_lines(tx, &agent).await?;
+                Ok::<Adopted, StoreError>(adopted)
+            })
+            .await?;
+        self.tell_listeners(&contact.agent.record, adopted).await?;
+        json(&ReportAnswer {
+            v: PROTOCOL_VERSION,
+            accepted_through,
+        })
+    }
+
+    async fn tell_listeners(&self, agent: &AgentRecord, adopted: Adopted) -> Result<(), Failure> {
+        if adopted.ended {
+            self.agents.forget_devices();
+        }
+        let mut tx = self.store.read().await?;
+        for id in &adopted.runs {
+            if let Some(run) = tx.run(agent.customer, *id).await? {
+                self.bus().publish(agent.customer, Topic::Run, id, &run);
+            }
+        }
+        if !adopted.lines.is_empty() {
+            let name = agent.facts.computer_name.clone();
+            let lines: Vec<LogLine> = adopted
+                .lines
+                .into_iter()
+                .map(|record| LogLine {
+                    device: agent.device,
+                    device_name: name.clone(),
+                    record,
+                })
+                .collect();
+            self.bus()
+                .publish(agent.customer, Topic::AgentLog, agent.device, &lines);
+        }
+        Ok(())
+    }
+}
+
+/// What a request changed.
+#[derive(Default)]
+struct Adopted {
+    lines: Vec<LogRecord>,
+    runs: BTreeSet<RunId>,
+    ended: bool,
+}
+
+impl Adopted {
+    fn line(
+        &mut self,
+        at: DateTime<Utc>,
+        code: EventCode,
+        run: Option<RunId>,
+        text: impl Into<String>,
+    ) {
+        let severity = code.entry().map_or(Severity::Info, |entry| entry.severity);
+        self.lines.push(LogRecord {
+            sequence: 0,
+            at,
+            severity,
+            code,
+            text: text.into(),
+            run,
+        });
+    }
+
+    /// Numbers the lines and keeps them as one compressed chunk.
+    async fn keep_lines(&mut self, tx: &mut Tx, agent: &AgentRecord) -> Result<(), StoreError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let mut next = tx.last_log_line(agent.device).await?;
+        for line in &mut self.lines {
+            next += 1;
+            line.sequence = next;
+        }
+        tx.add_log(&logs::chunk(agent.customer, agent.device, &self.lines))
+            .await?;
+        Ok(())
+    }
+}
+
+fn take_apart(ring: &Arc<KeyRing>, agent: &AgentRecord, report: Report) -> Taken {
+    let unreadable = |what: &str, run: Option<RunId>| {
+        Taken::Unreadable(LogRecord {
+            sequence: 0,
+            at: report.at,
+            severity: Severity::Warning,
+            code: EventCode::REPORT_SENT,
+            text: format!("a report could not be taken: {what}"),
+            run,
+        })
+    };
+    match report.body {
+        ReportBody::Event(event) => Taken::Line(LogRecord {
+            sequence: 0,
+            at: report.at,
+            severity: event
+                .code
+                .entry()
+                .map_or(Severity::Info, |entry| entry.severity),
+            text: worded(event.code, &event.detail),
+            code: event.code,
+            run: event.run,
+        }),
+        ReportBody::Started { run, order } => match proven(ring, agent, &order) {
+            Some(header) => Taken::Started {
+                run,
+                order: Box::new(header),
+                at: report.at,
+            },
+            None => unreadable("its order was not signed here", Some(run)),
+        },
+        ReportBody::Progress { run, entries } => {
+            let list = entries
+                .unpack(ENTRIES)
+                .ok()
+                .and_then(|plain| serde_json::from_slice(&plain).ok());
+            match list {
+                Some(entries) => Taken::Progress { run, entries },
+                None => unreadable("its entries are damaged", Some(run)),
+            }
+        }
+        ReportBody::Result(result) => match proven(ring, agent, &result.order) {
+            Some(header) => Taken::Result {
+                report: result,
+                order: Box::new(header),
+            },
+            None => unreadable("its order was not signed here", Some(result.run)),
+        },
+        ReportBody::Escrow(escrowed) => match serde_json::to_string(&escrowed) {
+            Ok(body) => Taken::Escrow { body },
+            Err(_) => unreadable("the escrowed secret cannot be kept", None),
+        },
+    }
+}
+
+/// The order that a proof proves: signed by a key of this customer, now or earlier, for this agent.
+fn proven(ring: &KeyRing, agent: &AgentRecord, proof: &Proof) -> Option<OrderHeader> {
+    let key = ring.verifying.iter().find(|key| key.id() == proof.keyid)?;
+    proof.verify(Purpose::Order, key).ok()?;
+    let header = OrderHeader::read(&proof.header).ok()?;
+    (header.customer == agent.customer && header.device == agent.device).then_some(header)
+}
+
+fn worded(code: EventCode, detail: &str) -> String {
+    match (code.entry(), detail.is_empty()) {
+        (Some(entry), true) => entry.title.to_owned(),
+        (Some(entry), false) => format!("{}: {detail}", entry.title),
+        (None, _) => detail.to_owned(),
+    }
+}
+
+async fn adopt(
+    tx: &mut Tx,
+    agent: &AgentRecord,
+    key: uuid::Uuid,
+    at: DateTime<Utc>,
+    taken: &Taken,
+    adopted: &mut Adopted,
+) -> Result<(), StoreError> {
+    match taken {
+        Taken::Line(line) | Taken::Unreadable(line) => adopted.lines.push(line.clone()),
+        Taken::Started { run, order, at } => {
+            let Some(mut record) = run_of(tx, agent, *run, order).await? else {
+                return Ok(());
+            };
+            begin(tx, agent, &mut record, order, *at).await?;
+            adopted.runs.insert(*run);
+            adopted.line(
+                *at,
+                EventCode::RUN_STARTED,
+                Some(*run),
+                format!("{} started", record.runbook_name),
+            );
+        }
+        Taken::Progress { run, entries } => {
+            let Some(mut record) = tx.run(agent.customer, *run).await? else {
+                return Ok(());
+            };
+            if record.device == agent.device {
+                progress(tx, &mut record, entries, adopted).await?;
+                adopted.runs.insert(*run);
+            }
+        }
+        Taken::Result { report, order } => {
+            let Some(mut record) = run_of(tx, agent, report.run, order).await? else {
+                return Ok(());
+            };
+            begin(tx, agent, &mut record, order, report.started_at).await?;
+            conclude(tx, agent, record, report, at, adopted).await?;
+            adopted.runs.insert(report.run);
+            adopted.ended = true;
+        }
+        Taken::Escrow { body } => {
+            tx.add_escrow(key, agent.customer, agent.device, body, at)
+                .await?
+        }
+    }
+    Ok(())
+}
+
+/// The run that a report is about. One that is not known is adopted: a restored server signed its
+/// order before the restore.
+async fn run_of(
+    tx: &mut Tx,
+    agent: &AgentRecord,
+    run: RunId,
+    order: &OrderHeader,
+) -> Result<Option<RunRecord>, StoreError> {
+    if let Some(held) = tx.run(agent.customer, run).await? {
+        return Ok((held.device == agent.device).then_some(held));
+    }
+    let (Some(kind), Some(device)) = (
+        order.kind.run_kind(),
+        tx.device(agent.customer, agent.device).await?,
+    ) else {
+        return Ok(None);
+    };
+    let sequence = i64::try_from(order.sequence).unwrap_or(i64::MAX);
+    let body = serde_json::to_string(order).map_err(|error| StoreError::Content {
+        at: 0,
+        source: error.into(),
+    })?;
+    if tx.order(order.order).await?.is_none() {
+        tx.add_order(&NewOrder {
+            id: order.order,
+            customer: agent.customer,
+            device: agent.device,
+            agent: agent.id,
+            sequence,
+            kind,
+            batch: order.batch,
+            runbook: order.runbook.id,
+            runbook_version: i64::from(order.runbook.version),
+            run,
+            body,
+            state: OrderState::Open,
+            created_at: order.issued_at,
+        })
+        .await?;
+    }
+    let record = RunRecord {
+        id: run,
+        customer: agent.customer,
+        device: agent.device,
+        device_name: device.name,
+        incarnation: device.incarnation,
+        order: order.order,
+        batch: order.batch,
+        runbook: order.runbook.id,
+        runbook_name: order.runbook.name.clone(),
+        runbook_version: i64::from(order.runbook.version),
+        kind,
+        state: RunState::Ordered,
+        result: None,
+        reason: String::new(),
+        step: None,
+        done: 0,
+        total: 0,
+        reboots: 0,
+        ordered_at: order.issued_at,
+        started_at: None,
+        ended_at: None,
+    };
+    tx.add_run(&record).await?;
+    Ok(Some(record))
+}
+
+async fn begin(
+    tx: &mut Tx,
+    agent: &AgentRecord,
+    record: &mut RunRecord,
+    order: &OrderHeader,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    tx.set_order_state(order.order, OrderState::Taken).await?;
+    if order.kind.run_kind() == Some(RunKind::Run) {
+        tx.use_seats(agent.device).await?;
+    }
+    // An order that was withdrawn while the device was away may have begun all the same.
+    if matches!(record.state, RunState::Ordered | RunState::Cancelled) {
+        record.state = RunState::Running;
+        record.reason = String::new();
+    }
+    record.started_at = record.started_at.or(Some(at));
+    tx.update_run(record).await
+}
+
+async fn progress(
+    tx: &mut Tx,
+    record: &mut RunRecord,
+    entries: &[ProgressEntry],
+    adopted: &mut Adopted,
+) -> Result<(), StoreError> {
+    for entry in entries {
+        if let (Some(step), Some(state)) = (entry.step, entry.state) {
+            let begins = matches!(state, StepState::Running | StepState::Pending);
+            tx.put_step(
+                record.id,
+                &StepRecord {
+                    name: step,
+                    state,
+                    detail: entry.text.clone(),
+                    done: 0,
+                    total: 0,
+                    started_at: begins.then_some(entry.at),
+                    ended_at: (!begins).then_some(entry.at),
+                },
+            )
+            .await?;
+            if record.state != RunState::Finished {
+                record.step = Some(step);
+            }
+        }
+        let code = match entry.state {
+            Some(StepState::Running) => EventCode::STEP_STARTED,
+            Some(StepState::Failed) => EventCode::STEP_FAILED,
+            _ => EventCode::STEP_DONE,
+        };
+        adopted.line(entry.at, code, Some(record.id), entry.text.clone());
+    }
+    tx.update_run(record).await
+}
+
+async fn conclude(
+    tx: &mut Tx,
+    agent: &AgentRecord,
+    mut record: RunRecord,
+    report: &RunReport,
+    at: DateTime<Utc>,
+    adopted: &mut Adopted,
+) -> Result<(), StoreError> {
+    let held = tx.steps(record.id).await?;
+    for step in &report.steps {
+        let before = held.iter().find(|one| one.name == step.step);
+        let started = before.and_then(|one| one.started_at);
+        let duration =
+            chrono::TimeDelta::milliseconds(i64::try_from(step.duration_ms).unwrap_or(0));
+        tx.put_step(
+            record.id,
+            &StepRecord {
+                name: step.step,
+                state: step.state,
+                detail: step.detail.clone().unwrap_or_default(),
+                done: 0,
+                total: 0,
+                started_at: started,
+                ended_at: started
+                    .map(|started| started + duration)
+                    .or_else(|| before.and_then(|one| one.ended_at)),
+            },
+        )
+        .await?;
+    }
+    for user in &report.users {
+        tx.put_outcome(record.id, user).await?;
+        let code = match user.result {
+            UserResult::Migrated => EventCode::USER_MIGRATED,
+            UserResult::Unmapped => EventCode::USER_UNMAPPED,
+            UserResult::Failed => EventCode::USER_FAILED,
+            UserResult::Restored => continue,
+        };
+        adopted.line(
+            at,
+            code,
+            Some(record.id),
+            format!(
+                "{}: {}",
+                user.user,
+                user.detail.clone().unwrap_or_else(|| "done".into())
+            ),
+        );
+    }
+    record.state = RunState::Finished;
+    record.result = Some(report.result);
+    record.reason = report.detail.clone().unwrap_or_default();
+    record.reboots = i64::from(report.reboots);
+    record.step = None;
+    record.started_at = Some(report.started_at);
+    record.ended_at = Some(report.finished_at);
+    let failed = report
+        .steps
+        .iter()
+        .find(|step| step.state == StepState::Failed)
+        .map(|step| step.step);
+    if report.result != FinalState::Migrated {
+        record.step = failed.filter(|step| *step != StepName::WayBack);
+    }
+    tx.update_run(&record).await?;
+    adopted.line(
+        at,
+        final_code(report.result),
+        Some(record.id),
+        worded(final_code(report.result), &record.reason),
+    );
+    settle_device(tx, agent, &record, report).await
+}
+
+fn final_code(result: FinalState) -> EventCode {
+    match result {
+        FinalState::Migrated => EventCode::MIGRATED,
+        FinalState::Restored => EventCode::RESTORED,
+        FinalState::Returned => EventCode::RETURNED,
+        FinalState::Held => EventCode::HELD,
+        FinalState::Rehearsed => EventCode::REHEARSED,
+    }
+}
+
+/// The device is where the run left it.
+async fn settle_device(
+    tx: &mut Tx,
+    agent: &AgentRecord,
+    record: &RunRecord,
+    report: &RunReport,
+) -> Result<(), StoreError> {
+    let setting = prepared_setting(record.id);
+    let prepared = tx
+        .setting(&setting)
+        .await?
+        .and_then(|text| serde_json::from_str::<Prepared>(&text).ok());
+    let ended = report.finished_at;
+    match (report.result, report.kind, prepared) {
+        (FinalState::Migrated, RunKind::Run, Some(prepared)) => {
+            tx.place_device(
+                agent.device,
+                prepared.directory,
+                prepared.guid,
+                &prepared.sid,
+                ended,
+            )
+            .await?;
+        }
+        (FinalState::Restored | FinalState::Returned, _, _) => {
+            // Back in the directory that it came from: the newest link that was not the target's.
+            let target = tx
+                .runbook_version(agent.customer, record.runbook, record.runbook_version)
+                .await?;
+            let target = target
+                .and_then(|held| gw_runbook::read(&held.document).ok())
+                .map(|document| document.general.target);
+            let links = tx.device_links(agent.device).await?;
+            if let Some(link) = links.iter().rfind(|link| Some(link.directory) != target)
+                && let Some(sid) = &link.sid
+            {
+                tx.place_device(agent.device, link.directory, link.guid, sid, ended)
+                    .await?;
+            }
+        }
+        _ => {}
+    }
+    if report.result != FinalState::Held {
+        tx.clear_setting(&setting).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,601 @@
+//! Devices: found, approved, decided between, rehearsed, taken back.
+
+use crate::{
+    Actor, Ask, Internal, Page, Services, Topic,
+    agents::{Make, Placed, order_ahead, place, withdraw},
+    batch_csv::{self, CsvImport},
+    error::refused,
+    page::Cursor,
+};
+use gw_model::{
+    AgentId, CustomerId, DeviceId, DeviceTrust, RunId, RunKind, RunState, RunbookId, fold,
+};
+use gw_runbook::Decision;
+use gw_store::{
+    AgentRecord, DeviceFilter, DeviceLink, DeviceRecord, Lane, Membership, OrderRecord, RunRecord,
+    Tx,
+};
+
+/// What a runbook would do on a device now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eligibility {
+    /// The runbook.
+    pub runbook: RunbookId,
+    /// Its name.
+    pub name: String,
+    /// The decision with its reason.
+    pub decision: Decision,
+}
+
+/// Everything about one device.
+#[derive(Debug, Clone)]
+pub struct DeviceDetail {
+    /// The device.
+    pub device: DeviceRecord,
+    /// The computer objects that it is or was, oldest first.
+    pub links: Vec<DeviceLink>,
+    /// The agents that enrolled for it, newest first.
+    pub agents: Vec<AgentRecord>,
+    /// The batch that it is in.
+    pub membership: Option<Membership>,
+    /// What each runbook of that batch would do now.
+    pub eligibility: Vec<Eligibility>,
+    /// Its runs, newest first.
+    pub runs: Vec<RunRecord>,
+    /// Its orders, newest first.
+    pub orders: Vec<OrderRecord>,
+}
+
+/// Something with a device was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No such device.
+    #[error("there is no such device")]
+    NotFound,
+    /// No such agent, or of another device.
+    #[error("there is no such agent on this device")]
+    AgentNotFound,
+    /// Nothing to approve.
+    #[error("{device} has no agent that waits for approval")]
+    NothingToApprove {
+        /// Its name.
+        device: String,
+    },
+    /// Nothing to decide.
+    #[error("no two agents claim {device}")]
+    NoConflict {
+        /// Its name.
+        device: String,
+    },
+    /// No agent.
+    #[error("no agent is enrolled on {device}")]
+    NoAgent {
+        /// Its name.
+        device: String,
+    },
+    /// No such runbook.
+    #[error("there is no such runbook")]
+    RunbookNotFound,
+    /// No such run.
+    #[error("there is no such run")]
+    RunNotFound,
+    /// The rules say no.
+    #[error("{because}")]
+    NotEligible {
+        /// The reason in words.
+        because: String,
+    },
+    /// Too late.
+    #[error("the run has begun or ended; it cannot be withdrawn any more")]
+    Begun,
+    /// Not migrated.
+    #[error("only a run that ended in the target can be taken back")]
+    NotUndoable,
+    /// The file is not CSV in UTF-8.
+    #[error("the file cannot be read as CSV in UTF-8: {because}")]
+    Csv {
+        /// Why.
+        because: String,
+    },
+    /// Our fault.
+    #[error(transparent)]
+    Inner(#[from] Internal),
+}
+
+refused!(DeviceError {
+    Self::NotFound => NotFound, "device_not_found";
+    Self::AgentNotFound => NotFound, "agent_not_found";
+    Self::NothingToApprove { .. } => Conflict, "nothing_to_approve";
+    Self::NoConflict { .. } => Conflict, "no_conflict";
+    Self::NoAgent { .. } => Conflict, "no_agent";
+    Self::RunbookNotFound => Invalid, "runbook_not_found", "runbook_id";
+    Self::RunNotFound => NotFound, "run_not_found";
+    Self::NotEligible { .. } => Conflict, "not_eligible";
+    Self::Begun => Conflict, "run_begun";
+    Self::NotUndoable => Conflict, "run_not_undoable";
+    Self::Csv { .. } => Invalid, "csv_unreadable";
+});
+
+impl Services {
+    /// Devices by name.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn devices(
+        &self,
+        customer: CustomerId,
+        filter: &DeviceFilter,
+        ask: &Ask,
+    ) -> Result<Page<DeviceRecord>, DeviceError> {
+        let filter = DeviceFilter {
+            search: ask.search.clone(),
+            ..filter.clone()
+        };
+        let (after, rows) = (Cursor::read(ask), ask.rows());
+        let found = self
+            .store
+            .read()
+            .await?
+            .devices(customer, &filter, after.as_ref(), rows + 1)
+            .await?;
+        Ok(Page::cut(found, rows, |last| {
+            Cursor::text(&fold(&last.name), last.id.0)
+        }))
+    }
+
+    /// Everything about one device.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn device(
+        &self,
+        customer: CustomerId,
+        id: DeviceId,
+    ) -> Result<DeviceDetail, DeviceError> {
+        let mut tx = self.store.read().await?;
+        let placed = Placed::load(&mut tx, customer, id)
+            .await?
+            .ok_or(DeviceError::NotFound)?;
+        let decisions = placed.decisions(&mut tx, self.now()).await?;
+        Ok(DeviceDetail {
+            links: tx.device_links(id).await?,
+            agents: tx.agents_of(id).await?,
+            membership: tx.membership(id).await?,
+            eligibility: decisions
+                .into_iter()
+                .map(|(runbook, _, decision)| Eligibility {
+                    runbook: runbook.id,
+                    name: runbook.name,
+                    decision,
+                })
+                .collect(),
+            runs: placed.runs.iter().rev().take(20).cloned().collect(),
+            orders: tx.orders_of(id, 20).await?,
+            device: placed.device,
+        })
+    }
+
+    /// Trusts the agent that waits for approval on a device.
+    ///
+    /// # Errors
+    /// None waits.
+    pub async fn approve_device(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        id: DeviceId,
+    ) -> Result<AgentRecord, DeviceError> {
+        let (now, by) = (self.now(), actor.name.clone());
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "agent.approve",
+            id,
+            "approved the device's agent",
+        );
+        let approved = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let device = tx
+                    .device(customer, id)
+                    .await?
+                    .ok_or(DeviceError::NotFound)?;
+                let agents = tx.agents_of(id).await?;
+                let waits = agents
+                    .iter()
+                    .find(|agent| agent.live && agent.trust == DeviceTrust::Pending);
+                let rivals = agents
+                    .iter()
+                    .any(|agent| !agent.live && agent.trust == DeviceTrust::Conflict);
+                let (Some(agent), false) = (waits, rivals) else {
+                    return Err(DeviceError::NothingToApprove {
+                        device: device.name,
+                    });
+                };
+                tx.set_agent_trust(agent.id, DeviceTrust::Trusted, now, &by)
+                    .await?;
+                tx.add_audit(&row).await?;
+                tx.agent(customer, agent.id)
+                    .await?
+                    .ok_or(DeviceError::AgentNotFound)
+            })
+            .await?;
+        self.device_changed(customer, id, &approved);
+        Ok(approved)
+    }
+
+    /// Approves by a list: CSV with a column of computer names or serial numbers.
+    ///
+    /// # Errors
+    /// The file is not CSV in UTF-8. Mistakes in lines are no errors.
+    pub async fn approve_csv(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        file: &[u8],
+    ) -> Result<CsvImport, DeviceError> {
+        let named = batch_csv::read_names(file).map_err(|error| DeviceError::Csv {
+            because: error.to_string(),
+        })?;
+        let mut done = CsvImport {
+            lines: named.len() as u64,
+            ..CsvImport::default()
+        };
+        for one in &named {
+            let found = batch_csv::find(&mut self.store.read().await?, customer, one).await?;
+            match found {
+                Err(error) => done.errors.push(error),
+                Ok(id) => match self.approve_device(actor, customer, id).await {
+                    Ok(_) => done.added += 1,
+                    Err(DeviceError::Inner(error)) => return Err(error.into()),
+                    Err(error) => done.errors.push(batch_csv::CsvLineError {
+                        line: one.line,
+                        value: one.value.clone(),
+                        code: crate::Refused::code(&error),
+                        message: error.to_string(),
+                    }),
+                },
+            }
+        }
+        Ok(done)
+    }
+
+    /// Revokes the live agent of a device: nothing new reaches it from its next request on. It may
+    /// still report and come back; what was ordered and has not begun is withdrawn.
+    ///
+    /// # Errors
+    /// There is no agent.
+    pub async fn revoke_device(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        id: DeviceId,
+    ) -> Result<AgentRecord, DeviceError> {
+        let (now, by) = (self.now(), actor.name.clone());
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "agent.revoke",
+            id,
+            "revoked the device's agent",
+        );
+        let revoked = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let device = tx
+                    .device(customer, id)
+                    .await?
+                    .ok_or(DeviceError::NotFound)?;
+                let Some(agent) = device.agent else {
+                    return Err(DeviceError::NoAgent {
+                        device: device.name,
+                    });
+                };
+                tx.set_agent_trust(agent, DeviceTrust::Revoked, now, &by)
+                    .await?;
+                for order in tx.live_orders(id).await? {
+                    withdraw(tx, &order, "the agent was revoked").await?;
+                }
+                tx.add_audit(&row).await?;
+                tx.agent(customer, agent)
+                    .await?
+                    .ok_or(DeviceError::AgentNotFound)
+            })
+            .await?;
+        self.device_changed(customer, id, &revoked);
+        Ok(revoked)
+    }
+
+    /// Decides which of several agents is the device: that one is trusted, the others are revoked.
+    /// If it is not the one that held the device, the machine was set up afresh: what ran once may
+    /// be asked for again.
+    ///
+    /// # Errors
+    /// There is nothing to decide, or no such agent.
+    pub async fn resolve_conflict(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        id: DeviceId,
+        keep: AgentId,
+    ) -> Result<AgentRecord, DeviceError> {
+        let (now, by) = (self.now(), actor.name.clone());
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "agent.resolve_conflict",
+            keep,
+            "decided which agent is the device",
+        );
+        let kept = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let device = tx
+                    .device(customer, id)
+                    .await?
+                    .ok_or(DeviceError::NotFound)?;
+                let agents = tx.agents_of(id).await?;
+                if !agents
+                    .iter()
+                    .any(|agent| agent.trust == DeviceTrust::Conflict)
+                {
+                    return Err(DeviceError::NoConflict {
+                        device: device.name,
+                    });
+                }
+                let kept = agents
+                    .iter()
+                    .find(|agent| agent.id == keep)
+                    .ok_or(DeviceError::AgentNotFound)?;
+                for other in agents
+                    .iter()
+                    .filter(|agent| agent.id != keep && agent.trust != DeviceTrust::Revoked)
+                {
+                    tx.set_agent_trust(other.id, DeviceTrust::Revoked, now, &by)
+                        .await?;
+                }
+                if device.agent != Some(keep) {
+                    for order in tx.live_orders(id).await? {
+                        withdraw(tx, &order, "another agent is the device now").await?;
+                    }
+                    tx.raise_incarnation(id).await?;
+                }
+                tx.set_live_agent(id, keep, DeviceTrust::Trusted, &kept.facts)
+                    .await?;
+                tx.set_agent_trust(keep, DeviceTrust::Trusted, now, &by)
+                    .await?;
+                tx.add_audit(&row).await?;
+                tx.agent(customer, keep)
+                    .await?
+                    .ok_or(DeviceError::AgentNotFound)
+            })
+            .await?;
+        self.device_changed(customer, id, &kept);
+        Ok(kept)
+    }
+
+    fn device_changed(&self, customer: CustomerId, id: DeviceId, agent: &AgentRecord) {
+        self.agents.forget_agents();
+        self.bus().publish(customer, Topic::Device, id, agent);
+    }
+
+    /// Orders everything that may be ordered for a device, as its next check-in would.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn order_device(&self, customer: CustomerId, id: DeviceId) -> Result<bool, Internal> {
+        let (now, fresh) = (self.now(), self.fresh(16));
+        Ok(self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                order_ahead(tx, customer, id, now, &fresh).await
+            })
+            .await?)
+    }
+
+    /// Orders a rehearsal: it changes nothing and needs neither batch nor licence.
+    ///
+    /// # Errors
+    /// The device or the runbook is not there, or the rules say no.
+    pub async fn rehearse(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        device: DeviceId,
+        runbook: RunbookId,
+    ) -> Result<RunRecord, DeviceError> {
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "run.rehearse",
+            device,
+            format!("ordered a rehearsal of runbook {runbook}"),
+        );
+        self.by_hand(customer, device, runbook, RunKind::Rehearse, row)
+            .await
+    }
+
+    /// Orders a runbook again that has ended on the device; the agent is told that it is meant.
+    ///
+    /// # Errors
+    /// The device or the runbook is not there, or the rules say no.
+    pub async fn run_again(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        device: DeviceId,
+        runbook: RunbookId,
+    ) -> Result<RunRecord, DeviceError> {
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "run.again",
+            device,
+            format!("ordered runbook {runbook} again"),
+        );
+        self.by_hand(customer, device, runbook, RunKind::Run, row)
+            .await
+    }
+
+    async fn by_hand(
+        &self,
+        customer: CustomerId,
+        device: DeviceId,
+        runbook: RunbookId,
+        kind: RunKind,
+        row: gw_store::NewAudit,
+    ) -> Result<RunRecord, DeviceError> {
+        let make = Make {
+            order: self.id(),
+            run: self.id(),
+            kind,
+            force: kind == RunKind::Run,
+            now: self.now(),
+        };
+        let run = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let placed = Placed::load(tx, customer, device)
+                    .await?
+                    .ok_or(DeviceError::NotFound)?;
+                let record = tx
+                    .runbook(customer, runbook)
+                    .await?
+                    .ok_or(DeviceError::RunbookNotFound)?;
+                let document = gw_runbook::read(&record.document)
+                    .map_err(|error| Internal(Box::new(error)))?;
+                let licence = placed.licence(tx, make.now).await?;
+                let decision =
+                    placed.decide(make.now, runbook, &document, kind, make.force, &licence);
+                if !decision.may_be_ordered() {
+                    return Err(DeviceError::NotEligible {
+                        because: decision.because(),
+                    });
+                }
+                if kind == RunKind::Run
+                    && let Some(claim) = placed.seat_claim(tx, make.now).await?
+                    && let Err(refusal) = tx.claim_seat(&claim).await?
+                {
+                    return Err(DeviceError::NotEligible {
+                        because: refusal.to_string(),
+                    });
+                }
+                let run = place(tx, &placed, &record, &make).await?;
+                tx.add_audit(&row).await?;
+                run.ok_or(DeviceError::NoAgent {
+                    device: placed.device.name,
+                })
+            })
+            .await?;
+        self.agents.forget_devices();
+        self.bus().publish(customer, Topic::Run, run.id, &run);
+        Ok(run)
+    }
+
+    /// Orders a finished run to be taken back.
+    ///
+    /// # Errors
+    /// There is no such run, or it did not end in the target.
+    pub async fn undo(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        id: RunId,
+    ) -> Result<RunRecord, DeviceError> {
+        let make = Make {
+            order: self.id(),
+            run: id,
+            kind: RunKind::Undo,
+            force: false,
+            now: self.now(),
+        };
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "run.undo",
+            id,
+            "ordered a run to be taken back",
+        );
+        let run = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let run = tx
+                    .run(customer, id)
+                    .await?
+                    .ok_or(DeviceError::RunNotFound)?;
+                if run.kind != RunKind::Run || run.result != Some(gw_model::FinalState::Migrated) {
+                    return Err(DeviceError::NotUndoable);
+                }
+                let placed = Placed::load(tx, customer, run.device)
+                    .await?
+                    .ok_or(DeviceError::NotFound)?;
+                let record = tx
+                    .runbook_version(customer, run.runbook, run.runbook_version)
+                    .await?
+                    .ok_or(DeviceError::RunbookNotFound)?;
+                let document = gw_runbook::read(&record.document)
+                    .map_err(|error| Internal(Box::new(error)))?;
+                let decision = placed.decide(
+                    make.now,
+                    run.runbook,
+                    &document,
+                    RunKind::Undo,
+                    false,
+                    &Ok(()),
+                );
+                if !decision.may_be_ordered() {
+                    return Err(DeviceError::NotEligible {
+                        because: decision.because(),
+                    });
+                }
+                if place(tx, &placed, &record, &make).await?.is_none() {
+                    return Err(DeviceError::NoAgent {
+                        device: placed.device.name,
+                    });
+                }
+                tx.add_audit(&row).await?;
+                Ok(run)
+            })
+            .await?;
+        self.agents.forget_devices();
+        Ok(run)
+    }
+
+    /// Withdraws a run that was ordered and has not begun.
+    ///
+    /// # Errors
+    /// There is none, or it has begun.
+    pub async fn withdraw_run(
+        &self,
+        actor: &Actor,
+        customer: CustomerId,
+        id: RunId,
+    ) -> Result<RunRecord, DeviceError> {
+        let because = format!("by {}", actor.name);
+        let row = self.audit_row(
+            actor,
+            Some(customer),
+            "run.withdraw",
+            id,
+            "withdrew a run before it began",
+        );
+        let run = self
+            .store
+            .write(Lane::Agents, async move |tx: &mut Tx| {
+                let run = tx
+                    .run(customer, id)
+                    .await?
+                    .ok_or(DeviceError::RunNotFound)?;
+                let order = tx.order(run.order).await?.ok_or(DeviceError::Begun)?;
+                if run.state != RunState::Ordered || !withdraw(tx, &order, &because).await? {
+                    return Err(DeviceError::Begun);
+                }
+                tx.add_audit(&row).await?;
+                tx.run(customer, id).await?.ok_or(DeviceError::RunNotFound)
+            })
+            .await?;
+        self.agents.forget_devices();
+        self.bus().publish(customer, Topic::Run, run.id, &run);
+        Ok(run)
+    }
+}
