@@ -4,6 +4,7 @@ mod acl;
 mod facts;
 mod files;
 mod groups;
+mod guard;
 mod hivefile;
 mod hives;
 mod kerberos;

@@ -8,14 +8,20 @@ pub(super) const DESCRIPTOR: &str = "system.ntfs_acl";
 /// What a new file must get to be the old one in the eyes of Windows.
 pub(super) const COPIED: [&str; 3] = [DESCRIPTOR, "system.ntfs_attrib_be", "system.ntfs_crtime_be"];
 
-/// Reads the descriptor of an object itself, not of what a link stands for.
-pub(super) fn read(file: &Path, object: &str) -> Result<Vec<u8>, MachineError> {
-    match xattr::get(file, DESCRIPTOR) {
-        Ok(Some(descriptor)) => Ok(descriptor),
-        Ok(None) => Err(MachineError::Missing {
+/// The longest descriptor that Windows stores: 64 KiB of each ACL and the rest. ntfs-3g answers a
+/// buffer that is too small with an input/output error, so this is no place to be thrifty.
+const LONGEST: usize = 192 << 10;
+
+/// Reads the descriptor of an object itself, not of what a link stands for. `room` is reused from
+/// call to call.
+pub(super) fn read(file: &Path, object: &str, room: &mut Vec<u8>) -> Result<Vec<u8>, MachineError> {
+    room.resize(LONGEST, 0);
+    match rustix::fs::lgetxattr(file, DESCRIPTOR, room.as_mut_slice()) {
+        Ok(length) => Ok(room[..length].to_vec()),
+        Err(rustix::io::Errno::NODATA) => Err(MachineError::Missing {
             object: format!("the descriptor of {object}"),
         }),
-        Err(error) => Err(MachineError::io(object, &error)),
+        Err(error) => Err(MachineError::io(object, &error.into())),
     }
 }
 
@@ -26,9 +32,15 @@ pub(super) fn write(file: &Path, object: &str, descriptor: &[u8]) -> Result<(), 
 
 /// Gives `to` the descriptor, attributes and creation time of `from`.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut room = vec![0; LONGEST];
     for name in COPIED {
-        if let Some(value) = xattr::get(from, name)? {
-            xattr::set(to, name, &value)?;
+        let value = match rustix::fs::lgetxattr(from, name, room.as_mut_slice()) {
+            Ok(length) => Some(&room[..length]),
+            Err(rustix::io::Errno::NODATA) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(value) = value {
+            xattr::set(to, name, value)?;
         }
     }
     Ok(())

@@ -68,9 +68,10 @@ pub(super) fn prepare(
         .collect();
     let mut store = Distinct::default();
     let mut plan = Vec::new();
+    let mut room = Vec::new();
     let folders = CountUnder::new(&scope.count_under);
     for object in &found.objects {
-        let descriptor = acl::read(&object.file, object.path.as_str())?;
+        let descriptor = acl::read(&object.file, object.path.as_str(), &mut room)?;
         counts.seen += 1;
         let under = folders.of(&object.path);
         let known = store.translate(descriptor, &pairs, mode);

@@ -47,13 +47,18 @@ pub(super) fn open(root: &Path, path: &WinPath) -> Result<Hive, MachineError> {
     parse(path, bytes, logs.first_two())
 }
 
+/// A change of a hive: what it covered, and remarks. The second argument is the last-written time
+/// of every key that it touches.
+pub(super) type Change<'a> =
+    dyn Fn(&mut Hive, FileTime) -> Result<(Counts, Vec<String>), MachineError> + 'a;
+
 /// Plans a change of one hive: saves the hive and its logs, tries the change, and describes it.
 pub(super) fn prepare(
     place: &Place<'_>,
     path: &WinPath,
     at: FileTime,
     cx: &mut Cx<'_>,
-    change: &dyn Fn(&mut Hive, FileTime) -> Result<(Counts, Vec<String>), MachineError>,
+    change: &Change<'_>,
 ) -> Result<Before, MachineError> {
     let file = locate(place.root, path)?;
     let bytes = read(&file, path)?;
@@ -93,7 +98,7 @@ pub(super) fn execute(
     place: &Place<'_>,
     before: &Before,
     cx: &Cx<'_>,
-    change: &dyn Fn(&mut Hive, FileTime) -> Result<(Counts, Vec<String>), MachineError>,
+    change: &Change<'_>,
 ) -> Result<(), MachineError> {
     let image = image(before)?;
     let old = super::files::read_blob(before, HIVE, cx)?;
@@ -125,10 +130,10 @@ pub(super) fn execute(
         if new == old {
             return Ok(());
         }
-        swap_in(place, &image, &file, &new)?;
+        swap_in(place, &image.file, &file, &new)?;
     }
-    restore_short_name(&image, &file);
-    park_logs(place, &image)
+    restore_short_name(&image.file, image.short_name.as_deref(), &file);
+    park(place, &vec![(image.file, image.logs)])
 }
 
 /// Puts the saved hive and its logs back.
@@ -138,11 +143,11 @@ pub(super) fn revert(place: &Place<'_>, before: &Before, cx: &Cx<'_>) -> Result<
     let file = locate(place.root, &image.file)?;
     // Logs first: an old hive without its logs could not be read, a new one with them could be
     // spoiled only by a Windows that starts in this very moment.
-    unpark_logs(place, &image)?;
+    unpark(place, &vec![(image.file.clone(), image.logs.clone())])?;
     if read(&file, &image.file)? != old {
-        swap_in(place, &image, &file, &old)?;
+        swap_in(place, &image.file, &file, &old)?;
     }
-    restore_short_name(&image, &file);
+    restore_short_name(&image.file, image.short_name.as_deref(), &file);
     (place.sync)()
 }
 
@@ -160,17 +165,41 @@ pub(super) fn rewrite(
     let mut hive = parse(path, old.clone(), logs.first_two())?;
     change(&mut hive, at)?;
     let new = hive.into_bytes();
-    let image = Image {
-        file: path.clone(),
-        at: at.0,
-        logs: park_names(place, path, &logs.names),
-        short_name: short_name(&file),
-    };
     if new != old {
-        swap_in(place, &image, &file, &new)?;
-        restore_short_name(&image, &file);
+        let short_name = short_name(&file);
+        swap_in(place, path, &file, &new)?;
+        restore_short_name(path, short_name.as_deref(), &file);
     }
-    park_logs(place, &image)
+    Ok(())
+}
+
+/// Where the logs of some hives go, decided when a change is planned: hive, then log and the name
+/// under which it is parked.
+pub(super) type Parking = Vec<(WinPath, Vec<(String, String)>)>;
+
+/// Plans where the logs of these hives go.
+pub(super) fn plan_parking(place: &Place<'_>, hives: &[WinPath]) -> Result<Parking, MachineError> {
+    hives
+        .iter()
+        .map(|hive| {
+            let logs = logs_of(&locate(place.root, hive)?);
+            Ok((hive.clone(), park_names(place, hive, &logs.names)))
+        })
+        .collect()
+}
+
+/// Parks logs as planned; what is parked already stays so.
+pub(super) fn park(place: &Place<'_>, parking: &Parking) -> Result<(), MachineError> {
+    parking.iter().try_for_each(|(hive, logs)| {
+        move_logs(place, hive, logs, |beside, parked| (beside, parked))
+    })
+}
+
+/// Puts parked logs back beside their hives.
+pub(super) fn unpark(place: &Place<'_>, parking: &Parking) -> Result<(), MachineError> {
+    parking.iter().try_for_each(|(hive, logs)| {
+        move_logs(place, hive, logs, |beside, parked| (parked, beside))
+    })
 }
 
 fn image(before: &Before) -> Result<Image, MachineError> {
@@ -286,11 +315,11 @@ fn park_names(place: &Place<'_>, path: &WinPath, logs: &[String]) -> Vec<(String
 
 fn swap_in(
     place: &Place<'_>,
-    image: &Image,
+    hive: &WinPath,
     file: &Path,
     bytes: &[u8],
 ) -> Result<(), MachineError> {
-    let io = |error: std::io::Error| MachineError::io(image.file.as_str(), &error);
+    let io = |error: std::io::Error| MachineError::io(hive.as_str(), &error);
     let name = file
         .file_name()
         .and_then(|name| name.to_str())
@@ -317,35 +346,28 @@ fn short_name(file: &Path) -> Option<String> {
 }
 
 /// Best effort: a file without its 8.3 name still works, and ntfs-3g may refuse to set one.
-fn restore_short_name(image: &Image, file: &Path) {
-    if let Some(name) = &image.short_name
+fn restore_short_name(hive: &WinPath, name: Option<&str>, file: &Path) {
+    if let Some(name) = name
         && short_name(file).as_deref() != Some(name)
         && let Err(error) = xattr::set(file, SHORT_NAME, name.as_bytes())
     {
-        tracing::debug!(hive = %image.file, %error, "The short name could not be set");
+        tracing::debug!(%hive, %error, "The short name could not be set");
     }
-}
-
-fn park_logs(place: &Place<'_>, image: &Image) -> Result<(), MachineError> {
-    move_logs(place, image, |beside, parked| (beside, parked))
-}
-
-fn unpark_logs(place: &Place<'_>, image: &Image) -> Result<(), MachineError> {
-    move_logs(place, image, |beside, parked| (parked, beside))
 }
 
 fn move_logs(
     place: &Place<'_>,
-    image: &Image,
+    hive: &WinPath,
+    logs: &[(String, String)],
     direction: impl Fn(PathBuf, PathBuf) -> (PathBuf, PathBuf),
 ) -> Result<(), MachineError> {
-    if image.logs.is_empty() {
+    if logs.is_empty() {
         return Ok(());
     }
     let park = tree::place(place.root, place.park);
     fs::create_dir_all(&park).map_err(|error| MachineError::io(place.park.as_str(), &error))?;
-    let hive = locate(place.root, &image.file)?;
-    for (log, name) in &image.logs {
+    let hive = locate(place.root, hive)?;
+    for (log, name) in logs {
         let (from, to) = direction(hive.with_file_name(log), park.join(name));
         if from.symlink_metadata().is_ok() {
             fs::rename(&from, &to).map_err(|error| MachineError::io(log.as_str(), &error))?;

@@ -1,8 +1,8 @@
 //! The machine: views and changes, each handed to the module that knows the place.
 
 use super::{
-    facts, files, groups, hivefile, hives, kerberos, membership, mount::Volume, profiles, registry,
-    rights, sids, tree,
+    facts, files, groups, guard, hivefile, hives, kerberos, membership, mount::Volume, profiles,
+    registry, rights, sids, tree,
 };
 use gw_hive::FileTime;
 use gw_platform::{
@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Our folder on the device: never read for SIDs, never rewritten.
-const OWN: &str = "C:\\ProgramData\\Godwit\\Agent";
+const OWN: &str = "C:\\ProgramData\\Godwit";
 /// Where originals go, inside [`OWN`].
 const PARK: &str = "C:\\ProgramData\\Godwit\\Agent\\park";
 
@@ -82,8 +82,9 @@ impl ImageMachine {
         let ignored = self.ignored(scope)?;
         let walk = tree::walk(self.root(), scope, &ignored, &self.own)?;
         let mut users: HashMap<Vec<u8>, u64> = HashMap::new();
+        let mut room = Vec::new();
         for object in &walk.objects {
-            let descriptor = super::acl::read(&object.file, object.path.as_str())?;
+            let descriptor = super::acl::read(&object.file, object.path.as_str(), &mut room)?;
             *users.entry(descriptor).or_default() += 1;
         }
         let mut sum: BTreeMap<Sid, SidCount> = BTreeMap::new();
@@ -129,8 +130,7 @@ fn small(undo: UndoClass, data: serde_json::Value) -> Before {
 }
 
 /// The edit of a hive behind a change, for those that are one.
-type HiveEdit<'a> =
-    Box<dyn Fn(&mut gw_hive::Hive, FileTime) -> Result<(Counts, Vec<String>), MachineError> + 'a>;
+type HiveEdit<'a> = Box<hivefile::Change<'a>>;
 
 fn hive_edit<'a>(
     change: &'a Change,
@@ -162,35 +162,6 @@ fn hive_edit<'a>(
             (
                 registry::config("SAM")?,
                 Box::new(move |hive, at| groups::translate(hive, at, &pairs, mode)),
-            )
-        }
-        Change::SetRegistryValue {
-            hive,
-            key,
-            name,
-            data,
-        } => {
-            let path = registry::file_of(hive)?;
-            let named = path.clone();
-            (
-                path,
-                Box::new(move |hive, at| {
-                    let set = || -> Result<(), gw_hive::HiveError> {
-                        let exists = hive.key(key)?.is_some();
-                        let mut edit = hive.edit(at)?;
-                        match data {
-                            Some(data) => {
-                                edit.create_key(key)?;
-                                edit.set_value(key, name, &registry::data(data))
-                            }
-                            None if exists => edit.delete_value(key, name).map(|_| ()),
-                            None => Ok(()),
-                        }
-                    };
-                    let mut set = set;
-                    set().map_err(|error| hivefile::refused(&named, &error))?;
-                    Ok((one(), Vec::new()))
-                }),
             )
         }
         _ => return Ok(None),
@@ -302,15 +273,20 @@ impl Machine for ImageMachine {
                         why: format!("it is in {}, not in {}", now.describe(), from.describe()),
                     });
                 }
-                Ok(small(change.undo_class(), json!({ "at": hives::now().0 })))
+                self.small_edit(change.undo_class(), &MEMBERSHIP, json!(null))
             }
-            Change::Join { .. } => Ok(small(change.undo_class(), json!({ "at": hives::now().0 }))),
+            Change::Join { .. } => self.small_edit(change.undo_class(), &MEMBERSHIP, json!(null)),
             Change::SetAccountRight { sid, right, .. } => {
                 let held = rights::read(self.root(), sid)?.contains(right);
-                Ok(small(
-                    UndoClass::Exact,
-                    json!({ "at": hives::now().0, "held": held }),
-                ))
+                self.small_edit(UndoClass::Exact, &["SECURITY"], json!(held))
+            }
+            Change::SetRegistryValue {
+                hive, key, name, ..
+            } => {
+                let path = registry::file_of(hive)?;
+                let value = guard::Value::read(self.root(), &path, key, name)?;
+                let hive = path.file_name().unwrap_or_default();
+                self.small_edit(UndoClass::Exact, &[hive], json!(value))
             }
             Change::MakeFolder { path } => {
                 let exists = tree::find(self.root(), path).is_some();
@@ -361,6 +337,18 @@ impl Machine for ImageMachine {
             Change::SetAccountRight { sid, right, held } => {
                 self.set_right(at, sid, right, *held)?
             }
+            Change::SetRegistryValue {
+                hive,
+                key,
+                name,
+                data,
+            } => {
+                let path = registry::file_of(hive)?;
+                let wanted = data.as_ref().map(registry::data);
+                self.with_place(|place| {
+                    guard::set(place, &path, at, key, name, wanted.as_ref(), None)
+                })?;
+            }
             Change::MakeFolder { path } => {
                 let place = tree::place(self.root(), path);
                 fs::create_dir_all(&place)
@@ -374,6 +362,7 @@ impl Machine for ImageMachine {
                 });
             }
         }
+        self.with_place(|place| hivefile::park(place, &parking(before)?))?;
         Ok(outcome())
     }
 
@@ -392,6 +381,7 @@ impl Machine for ImageMachine {
             return Ok(undone(before.counts.changed));
         }
         let at = at(before);
+        self.with_place(|place| hivefile::unpark(place, &parking(before)?))?;
         match change {
             Change::TranslateFiles { .. } => {
                 files::revert(self.root(), before, &|| self.volume.sync(), cx)
@@ -404,10 +394,21 @@ impl Machine for ImageMachine {
             Change::SetAccountRight { sid, right, .. } => {
                 let held = before
                     .data
-                    .get("held")
+                    .get("value")
                     .and_then(serde_json::Value::as_bool)
                     .unwrap_or(false);
                 self.set_right(at, sid, right, held)?;
+                Ok(undone(1))
+            }
+            Change::SetRegistryValue {
+                hive, key, name, ..
+            } => {
+                let path = registry::file_of(hive)?;
+                let old = guard::Value::saved(before, key, name)?;
+                let made_from = old.made_from.as_deref();
+                self.with_place(|place| {
+                    guard::set(place, &path, at, key, name, old.data().as_ref(), made_from)
+                })?;
                 Ok(undone(1))
             }
             Change::MakeFolder { path } => {
@@ -441,7 +442,30 @@ impl Machine for ImageMachine {
     }
 }
 
+/// Hives that a membership is written in.
+const MEMBERSHIP: [&str; 3] = ["SECURITY", "SYSTEM", "SOFTWARE"];
+
 impl ImageMachine {
+    /// The before-image of a change that edits machine hives in place: the moment that its
+    /// timestamps come from, where the hives' logs go, and what it needs itself.
+    fn small_edit(
+        &self,
+        undo: UndoClass,
+        names: &[&str],
+        value: serde_json::Value,
+    ) -> Result<Before, MachineError> {
+        let hives: Vec<WinPath> = names
+            .iter()
+            .map(|name| registry::config(name))
+            .collect::<Result<_, _>>()?;
+        let parking = self.with_place(|place| hivefile::plan_parking(place, &hives))?;
+        let at = hives::now().0;
+        Ok(small(
+            undo,
+            json!({ "at": at, "parking": parking, "value": value }),
+        ))
+    }
+
     fn set_right(
         &self,
         at: FileTime,
@@ -487,4 +511,16 @@ fn at(before: &Before) -> FileTime {
             .and_then(serde_json::Value::as_u64)
             .unwrap_or_default(),
     )
+}
+
+fn parking(before: &Before) -> Result<hivefile::Parking, MachineError> {
+    match before.data.get("parking") {
+        None => Ok(Vec::new()),
+        Some(parking) => {
+            serde_json::from_value(parking.clone()).map_err(|error| MachineError::Damaged {
+                object: "the before-image of a hive edit".into(),
+                why: error.to_string(),
+            })
+        }
+    }
 }

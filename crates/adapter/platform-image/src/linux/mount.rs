@@ -24,6 +24,7 @@ impl Volume {
     pub(super) fn open(image: &Path, point: &Path) -> Result<Self, MachineError> {
         let shown = image.display().to_string();
         clear_stale(point);
+        end_orphans(image);
         fs::create_dir_all(point).map_err(|e| MachineError::io(point.display().to_string(), &e))?;
         let point = point
             .canonicalize()
@@ -126,32 +127,62 @@ fn clear_stale(point: &Path) {
                     .status()
                     .ok()
             });
-        wait_for_daemon(&absolute);
     }
 }
 
-/// An orphaned ntfs-3g still has the image open for a moment after it was unmounted.
-fn wait_for_daemon(point: &Path) {
+/// An ntfs-3g without a master, perhaps in a mount namespace that nobody can reach any more, still
+/// has the image open. Two of them on one image would destroy it.
+fn end_orphans(image: &Path) {
     let since = Instant::now();
-    let wanted = point.to_string_lossy().into_owned();
-    while since.elapsed() < PATIENCE && daemon_runs(&wanted) {
+    let wanted = image.canonicalize().unwrap_or_else(|_| image.to_path_buf());
+    let mut told = false;
+    loop {
+        let orphans: Vec<rustix::process::Pid> = daemons()
+            .into_iter()
+            .filter(|(_, words)| words.iter().any(|word| same_file(word, &wanted)))
+            .map(|(pid, _)| pid)
+            .collect();
+        if orphans.is_empty() || since.elapsed() > PATIENCE {
+            return;
+        }
+        // It ends by itself a moment after its mount went; if not, it is told to.
+        if !told && since.elapsed() > Duration::from_millis(500) {
+            told = true;
+            for pid in orphans {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            }
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn daemon_runs(point: &str) -> bool {
+fn same_file(word: &str, wanted: &Path) -> bool {
+    word.starts_with('/')
+        && Path::new(word)
+            .canonicalize()
+            .is_ok_and(|path| path == wanted)
+}
+
+/// Running ntfs-3g processes with their arguments.
+fn daemons() -> Vec<(rustix::process::Pid, Vec<String>)> {
     let Ok(processes) = fs::read_dir("/proc") else {
-        return false;
+        return Vec::new();
     };
-    processes.flatten().any(|process| {
-        fs::read(process.path().join("cmdline")).is_ok_and(|line| {
-            let mut words = line.split(|byte| *byte == 0);
+    processes
+        .flatten()
+        .filter_map(|process| {
+            let pid = rustix::process::Pid::from_raw(process.file_name().to_str()?.parse().ok()?)?;
+            let line = fs::read(process.path().join("cmdline")).ok()?;
+            let words: Vec<String> = line
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect();
             words
-                .next()
-                .is_some_and(|program| program.ends_with(b"ntfs-3g"))
-                && words.any(|word| word == point.as_bytes())
+                .first()
+                .is_some_and(|program| program.ends_with("ntfs-3g"))
+                .then_some((pid, words))
         })
-    })
+        .collect()
 }
 
 fn is_mounted(point: &Path) -> bool {

@@ -1,0 +1,114 @@
+//! The disk image passes the suite that every platform passes.
+
+#![cfg(target_os = "linux")]
+
+use gw_lab::image::{ImageSpec, Language, build_device};
+use gw_platform::{
+    AdTarget, Controller, JoinTarget, Machine, SidText,
+    conformance::{Known, Subject, run_all},
+};
+use gw_platform_image::ImageMachine;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+struct Image {
+    dir: PathBuf,
+    machine: Option<ImageMachine>,
+}
+
+impl Image {
+    fn new(base: &Path) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let dir = base.with_extension(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+        fs::create_dir_all(&dir).unwrap();
+        for name in ["disk.img", "device.json"] {
+            let copied = Command::new("cp")
+                .args(["--sparse=always", "--reflink=auto"])
+                .arg(base.join(name))
+                .arg(dir.join(name))
+                .status()
+                .unwrap();
+            assert!(copied.success());
+        }
+        let machine = Some(ImageMachine::open(&dir).unwrap());
+        Self { dir, machine }
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        self.machine = None;
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Subject for Image {
+    fn machine(&mut self) -> &mut dyn Machine {
+        self.machine.as_mut().unwrap()
+    }
+
+    fn reopen(&mut self) {
+        self.machine = None;
+        self.machine = Some(ImageMachine::open(&self.dir).unwrap());
+    }
+
+    fn known(&self) -> Known {
+        let spec = spec();
+        let text = |sid: &gw_secdesc::Sid| -> SidText { sid.to_string().parse().unwrap() };
+        let users = spec
+            .profiles
+            .iter()
+            .filter(|user| user.mapped)
+            .enumerate()
+            .map(|(n, user)| {
+                let target = format!("S-1-5-21-11-22-33-{}", 5000 + n);
+                let folder = format!("C:\\Users\\{}", user.folder);
+                (
+                    folder.parse().unwrap(),
+                    text(&user.sid),
+                    target.parse().unwrap(),
+                )
+            })
+            .collect();
+        Known {
+            users,
+            ignored: vec!["%SystemRoot%".into(), "%ProgramFiles%".into()],
+            target: JoinTarget::ActiveDirectory(AdTarget {
+                dns_name: "target.test".into(),
+                netbios_name: "TARGET".into(),
+                forest_name: "target.test".into(),
+                domain_sid: "S-1-5-21-11-22-33".parse().unwrap(),
+                domain_guid: Some("6d2b1e5c-93aa-4f7e-8a51-20c177de0002".into()),
+                account_name: format!("{}$", spec.computer_name),
+                machine_sid: Some("S-1-5-21-11-22-33-6001".parse().unwrap()),
+                // Reserved for documentation: nobody answers there.
+                controllers: vec![Controller {
+                    host: "dc1.target.test".into(),
+                    addresses: vec!["127.0.0.1".into()],
+                    site: None,
+                }],
+                kvno: Some(2),
+            }),
+            secret: b"a machine password of its own".to_vec(),
+            online: false,
+            new_folder: "C:\\ProgramData\\Godwit test".parse().unwrap(),
+        }
+    }
+}
+
+fn spec() -> ImageSpec {
+    ImageSpec::sample(400, Language::En)
+}
+
+#[test]
+fn a_disk_image_is_a_platform_like_any_other() {
+    let work = std::env::temp_dir().join(format!("godwit-conformance-{}", std::process::id()));
+    let base = work.join("base");
+    build_device(&spec(), &base, &work.join("cache")).unwrap();
+    run_all(&mut || Box::new(Image::new(&base)));
+    fs::remove_dir_all(&work).unwrap();
+}
