@@ -40,7 +40,8 @@ export function asProblem(error: unknown): ProblemError {
     title: "The server cannot be reached",
     status: 0,
     code: "unreachable",
-    detail: "The server did not answer. Check that it runs and that this computer can reach it, then try again.",
+    detail:
+      "The server did not answer. Check that it runs and that this computer can reach it, then try again.",
     request_id: "",
   });
 }

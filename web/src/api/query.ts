@@ -1,6 +1,6 @@
 // How answers are kept, and what happens when a session has ended.
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { type ProblemError, asProblem } from "./problem";
+import { asProblem, type ProblemError } from "./problem";
 
 declare module "@tanstack/react-query" {
   interface Register {

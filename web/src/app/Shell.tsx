@@ -31,7 +31,9 @@ export function Shell() {
     );
   }
   return (
-    <main className="alone">{session.error && !away ? <ProblemNote error={session.error} /> : <Loading />}</main>
+    <main className="alone">
+      {session.error && !away ? <ProblemNote error={session.error} /> : <Loading />}
+    </main>
   );
 }
 
@@ -49,7 +51,8 @@ function Frame() {
     main.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [pathname]);
-  const needsCustomer = !customer && !["/customers", "/administrators", "/settings", "/audit"].includes(pathname);
+  const needsCustomer =
+    !customer && !["/customers", "/administrators", "/settings", "/audit"].includes(pathname);
   return (
     <>
       <a className="skip" href="#main">
@@ -146,7 +149,11 @@ function Navigation({ open, close }: { open: boolean; close: () => void }) {
           <ul aria-labelledby={`nav-${group}`}>
             {ROUTES.filter((route) => "group" in route && route.group === group).map((route) => (
               <li key={route.path}>
-                <Link to={route.path} onClick={close} aria-current={isWithin(pathname, route.path) ? "page" : undefined}>
+                <Link
+                  to={route.path}
+                  onClick={close}
+                  aria-current={isWithin(pathname, route.path) ? "page" : undefined}
+                >
                   {route.title}
                 </Link>
               </li>

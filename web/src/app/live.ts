@@ -11,10 +11,30 @@ export const CONCERNS: Record<Exclude<Topic, "resync">, readonly string[]> = {
   run: ["runs", "run", "device", "dashboard", "guide", "batches", "batch"],
   agent_log: ["agent-logs"],
   device: ["devices", "device", "batch-devices", "dashboard", "guide"],
-  job: ["jobs", "job", "schedule", "directories", "directory", "sync-profiles", "translations", "dashboard", "guide"],
+  job: [
+    "jobs",
+    "job",
+    "schedule",
+    "directories",
+    "directory",
+    "sync-profiles",
+    "translations",
+    "dashboard",
+    "guide",
+  ],
   configuration: [
     ...["directories", "directory", "sync-profiles", "sync-profile", "schedule", "runbooks", "runbook"],
-    ...["batches", "batch", "batch-devices", "licences", "psks", "certificate", "guide", "dashboard", "device"],
+    ...[
+      "batches",
+      "batch",
+      "batch-devices",
+      "licences",
+      "psks",
+      "certificate",
+      "guide",
+      "dashboard",
+      "device",
+    ],
   ],
 };
 

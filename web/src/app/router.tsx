@@ -1,16 +1,17 @@
 // Builds the router from the list of pages; each page is fetched when it is first opened.
 import {
-  Link,
   createRootRoute,
   createRoute,
   createRouter,
+  Link,
   lazyRouteComponent,
+  redirect,
 } from "@tanstack/react-router";
 import { ROUTES } from "../routes";
 import { Loading } from "../ui/Loading";
 import { Page } from "../ui/Page";
-import { Shell } from "./Shell";
 import { PAGES } from "./pages";
+import { Shell } from "./Shell";
 import { text } from "./text";
 
 const root = createRootRoute();
@@ -24,8 +25,17 @@ for (const route of ROUTES) {
   else closed.push(createRoute({ getParentRoute: () => shell, path: route.path, component }));
 }
 
+// The name that the API uses for the table.
+const alias = createRoute({
+  getParentRoute: () => root,
+  path: "/translations",
+  beforeLoad: () => {
+    throw redirect({ to: "/translation-table", search: true, replace: true });
+  },
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([...open, shell.addChildren(closed)]),
+  routeTree: root.addChildren([...open, alias, shell.addChildren(closed)]),
   defaultPendingComponent: Loading,
   defaultNotFoundComponent: NotFound,
   defaultErrorComponent: Crashed,

@@ -16,7 +16,11 @@ export const jobState: Record<T.JobState, Word> = {
 
 export const jobKind: Record<T.JobKind, string> = { cycle: "Cycle", import: "Import", sync: "Sync" };
 
-export const objectKind: Record<T.ObjectKind, string> = { user: "User", group: "Group", computer: "Computer" };
+export const objectKind: Record<T.ObjectKind, string> = {
+  user: "User",
+  group: "Group",
+  computer: "Computer",
+};
 
 export const translationState: Record<T.TranslationState, Word> = {
   matched: word("Matched", "ok"),

@@ -10,7 +10,13 @@ type Props = ButtonHTMLAttributes<HTMLButtonElement> & {
 export function Button({ look, small, busy, children, disabled, type = "button", ...rest }: Props) {
   const classes = ["button", look, small && "small"].filter(Boolean).join(" ");
   return (
-    <button {...rest} type={type} className={classes} disabled={disabled || busy} aria-busy={busy || undefined}>
+    <button
+      {...rest}
+      type={type}
+      className={classes}
+      disabled={disabled || busy}
+      aria-busy={busy || undefined}
+    >
       {busy ? text.working : children}
     </button>
   );

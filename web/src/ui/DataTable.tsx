@@ -1,8 +1,8 @@
 // A table that becomes cards when the window is narrow. Roles are written out, because a table
 // whose display is changed loses them.
 import type { ReactNode } from "react";
-import { count } from "../app/time";
 import type { Pages } from "../api/pages";
+import { count } from "../app/time";
 import { Button } from "./Button";
 import { Loading } from "./Loading";
 import { ProblemNote } from "./ProblemNote";
@@ -30,7 +30,12 @@ export function DataTable<T>({ caption, columns, rows, rowKey }: TableProps<T>) 
         <thead role="rowgroup">
           <tr role="row">
             {columns.map((column) => (
-              <th key={column.label} role="columnheader" scope="col" className={column.end ? "end" : undefined}>
+              <th
+                key={column.label}
+                role="columnheader"
+                scope="col"
+                className={column.end ? "end" : undefined}
+              >
                 {column.label}
               </th>
             ))}

@@ -38,7 +38,16 @@ type AskProps = {
 };
 
 /** A button that asks before it acts, and shows why it could not. */
-export function AskButton({ label, title, children, confirm, onConfirm, look = "danger", small, disabled }: AskProps) {
+export function AskButton({
+  label,
+  title,
+  children,
+  confirm,
+  onConfirm,
+  look = "danger",
+  small,
+  disabled,
+}: AskProps) {
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { type TimeStyle, localTime, relativeTime, utcTime } from "../app/time";
+import { localTime, relativeTime, type TimeStyle, utcTime } from "../app/time";
 
 type Props = { at: string | null | undefined; style?: TimeStyle; none?: string; relative?: boolean };
 

@@ -2,7 +2,8 @@
 export const text = {
   requestId: (id: string) => `Request ${id}`,
   more: "Load more",
-  shown: (shown: number, total: number | undefined) => (total === undefined ? `${shown} shown` : `${shown} of ${total} shown`),
+  shown: (shown: number, total: number | undefined) =>
+    total === undefined ? `${shown} shown` : `${shown} of ${total} shown`,
   search: "Search",
   all: "All",
   none: "None",
@@ -17,6 +18,7 @@ export const text = {
   addLine: "Add a line",
   line: (label: string, number: number) => `${label}, line ${number}`,
   choose: "Choose…",
-  staleHint: "Somebody else changed this meanwhile. Load the newest state; what you typed here is lost by that.",
+  staleHint:
+    "Somebody else changed this meanwhile. Load the newest state; what you typed here is lost by that.",
   loadNewest: "Load the newest state",
 };

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, must } from "../../api/client";
 import type { Dashboard } from "../../api/types";
+import { ServerLink } from "../../app/links";
 import { useCustomer } from "../../app/session";
 import { count } from "../../app/time";
 import { Empty } from "../../ui/Empty";
@@ -53,7 +54,7 @@ function Content({ board }: { board: Dashboard }) {
           <ul>
             {board.attention.map((one) => (
               <li key={one.code}>
-                <Link to={one.link}>{one.text}</Link>
+                <ServerLink link={one.link}>{one.text}</ServerLink>
               </li>
             ))}
           </ul>
@@ -97,7 +98,14 @@ function Content({ board }: { board: Dashboard }) {
         </section>
       </div>
       {nothingRan ? (
-        <Empty title={text.noRuns} action={<Link className="button primary" to="/guide">{text.toGuide}</Link>} />
+        <Empty
+          title={text.noRuns}
+          action={
+            <Link className="button primary" to="/guide">
+              {text.toGuide}
+            </Link>
+          }
+        />
       ) : (
         <>
           {board.running.length > 0 && (

@@ -1,6 +1,6 @@
 import { faultOf } from "../../api/problem";
-import { LinesField } from "../../ui/LinesField";
 import { AreaField, ChoiceField, NumberField, TextField } from "../../ui/fields";
+import { LinesField } from "../../ui/LinesField";
 import { type Draft, withTransport } from "./draft";
 import { text } from "./text";
 

@@ -10,16 +10,16 @@ import { jobState } from "../../app/words";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { AskButton } from "../../ui/Dialogs";
+import { submit } from "../../ui/form";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { Progress } from "../../ui/Progress";
 import { SaveBar } from "../../ui/SaveBar";
 import { Time } from "../../ui/Time";
-import { submit } from "../../ui/form";
 import { ConnectionResult } from "./ConnectionResult";
-import { DirectoryFields } from "./DirectoryForm";
 import { ImportButton, Imported } from "./DirectoriesPage";
+import { DirectoryFields } from "./DirectoryForm";
 import { draftOf, inputOf } from "./draft";
 import { isImporting, testInput, useDirectory } from "./queries";
 import { text } from "./text";
@@ -37,7 +37,11 @@ export default function DirectoryPage() {
   }
   const directory = query.data;
   return (
-    <Page title={directory?.name ?? text.newTitle} crumb={crumb} actions={directory && <Remove directory={directory} />}>
+    <Page
+      title={directory?.name ?? text.newTitle}
+      crumb={crumb}
+      actions={directory && <Remove directory={directory} />}
+    >
       <div className="columns">
         <Editor key={directory?.id ?? "new"} directory={directory} reload={() => void query.refetch()} />
         {directory && <ImportCard directory={directory} />}

@@ -52,7 +52,9 @@ export function useDirectoryOptions() {
 
 export const startImport = (customer: Id, directory: Id) =>
   must<Job>(
-    api.POST("/customers/{customer}/directories/{directory}/import", { params: { path: { customer, directory } } }),
+    api.POST("/customers/{customer}/directories/{directory}/import", {
+      params: { path: { customer, directory } },
+    }),
   ).finally(() => void queryClient.invalidateQueries({ queryKey: [customer] }));
 
 export const testInput = (customer: Id, body: DirectoryInput, directory_id: Id | undefined) =>

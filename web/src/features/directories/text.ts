@@ -5,8 +5,16 @@ export const text = {
   list: "Directories",
   empty: "No directory yet",
   emptyText: "Add the source and the target: everything else begins with what is read from them.",
-  columns: { name: "Name", domain: "Domain", host: "Domain controller", objects: "Imported", imported: "Last import", actions: "Actions" },
-  objects: (users: string, groups: string, computers: string) => `${users} users, ${groups} groups, ${computers} computers`,
+  columns: {
+    name: "Name",
+    domain: "Domain",
+    host: "Domain controller",
+    objects: "Imported",
+    imported: "Last import",
+    actions: "Actions",
+  },
+  objects: (users: string, groups: string, computers: string) =>
+    `${users} users, ${groups} groups, ${computers} computers`,
   never: "never",
   import: "Import now",
   importing: (name: string) => `Import of ${name}`,
@@ -19,7 +27,10 @@ export const text = {
   addressHint: "Optional. The certificate is still checked against the name.",
   transport: "Protection",
   transports: { ldaps: "LDAPS", start_tls: "StartTLS" },
-  transportHints: { ldaps: "TLS from the first byte, port 636.", start_tls: "TLS after the first words, port 389." },
+  transportHints: {
+    ldaps: "TLS from the first byte, port 636.",
+    start_tls: "TLS after the first words, port 389.",
+  },
   port: "Port",
   trust: "Believed certificates",
   trusts: {
@@ -37,7 +48,8 @@ export const text = {
   account: "Account",
   accountHint: "user@domain, a distinguished name, or DOMAIN\\user. Read rights are enough.",
   password: "Password",
-  passwordKept: "Stored. Leave it empty to keep it; changing host, port, certificates or account asks for it again.",
+  passwordKept:
+    "Stored. Leave it empty to keep it; changing host, port, certificates or account asks for it again.",
   baseDn: "Base DN",
   baseDnHint: "Optional. Empty reads the whole domain.",
   attributes: "Further attributes to import",

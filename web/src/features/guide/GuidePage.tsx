@@ -1,17 +1,17 @@
 // The first-run guide: what is done and what is to do.
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { api, must } from "../../api/client";
 import { queryClient } from "../../api/query";
 import type { Guide, GuideCheck, GuideStep } from "../../api/types";
+import { ServerLink } from "../../app/links";
 import { useCustomer } from "../../app/session";
 import type { Word } from "../../app/words";
 import { Badge } from "../../ui/Badge";
+import { CheckField } from "../../ui/fields";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { Time } from "../../ui/Time";
-import { CheckField } from "../../ui/fields";
 import { text } from "./text";
 
 const STATES: Record<GuideStep["state"], Word> = {
@@ -83,9 +83,13 @@ function Steps({ guide }: { guide: Guide }) {
               <div>
                 <h3>{step.title}</h3>
                 <p className="muted">{step.found}</p>
-                <Link className={isNext ? "button primary small" : ""} to={step.link} aria-label={`${text.open}: ${step.title}`}>
+                <ServerLink
+                  className={isNext ? "button primary small" : undefined}
+                  link={step.link}
+                  label={`${text.open}: ${step.title}`}
+                >
                   {text.open}
-                </Link>
+                </ServerLink>
               </div>
               <span className="state">
                 <Badge word={isNext ? { label: text.next, tone: "info" } : STATES[step.state]} />

@@ -21,7 +21,9 @@ export default function ObjectPage() {
     queryKey: [customer, "objects", "report", objectId],
     queryFn: () =>
       must<ObjectReport>(
-        api.GET("/customers/{customer}/objects/{object}", { params: { path: { customer, object: objectId } } }),
+        api.GET("/customers/{customer}/objects/{object}", {
+          params: { path: { customer, object: objectId } },
+        }),
       ),
   });
   const crumb = <Link to="/objects">{text.title}</Link>;
@@ -55,7 +57,10 @@ function Report({ report }: { report: ObjectReport }) {
               [f.history, report.sid_history.length > 0 && report.sid_history.join(", ")],
               [f.guid, <code key="guid">{report.guid}</code>],
               [f.enabled, report.enabled ? text.enabled : text.disabled],
-              [f.device, report.device_id && <Link to={`/devices/${report.device_id}`}>{text.toDevice}</Link>],
+              [
+                f.device,
+                report.device_id && <Link to={`/devices/${report.device_id}`}>{text.toDevice}</Link>,
+              ],
             ]}
           />
         </section>

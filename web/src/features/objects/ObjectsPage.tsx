@@ -7,9 +7,9 @@ import { useCustomer } from "../../app/session";
 import { objectKind } from "../../app/words";
 import { PagedTable } from "../../ui/DataTable";
 import { Empty } from "../../ui/Empty";
+import { SelectField } from "../../ui/fields";
 import { Page } from "../../ui/Page";
 import { SearchField } from "../../ui/SearchField";
-import { SelectField } from "../../ui/fields";
 import { useDirectoryName, useDirectoryOptions } from "../directories/queries";
 import { text } from "./text";
 
@@ -27,7 +27,13 @@ export default function ObjectsPage() {
       api.GET("/customers/{customer}/objects", {
         params: {
           path: { customer },
-          query: { q: q || undefined, kind: kind || undefined, directory_id: directory || undefined, cursor, limit: 50 },
+          query: {
+            q: q || undefined,
+            kind: kind || undefined,
+            directory_id: directory || undefined,
+            cursor,
+            limit: 50,
+          },
         },
       }),
     ),
@@ -74,7 +80,10 @@ export default function ObjectsPage() {
             },
             { label: c.kind, cell: (row) => objectKind[row.kind] },
             { label: c.directory, cell: (row) => nameOf(row.directory_id) },
-            { label: c.container, cell: (row) => <span className="small wrap-anywhere">{row.container}</span> },
+            {
+              label: c.container,
+              cell: (row) => <span className="small wrap-anywhere">{row.container}</span>,
+            },
             { label: c.sid, cell: (row) => <code className="small">{row.sid ?? "–"}</code> },
           ]}
         />

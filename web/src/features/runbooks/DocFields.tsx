@@ -1,7 +1,6 @@
 // Inputs that are bound to a path of the runbook document.
 import type { ReactNode } from "react";
-import { CheckField, NumberField, type Option, SelectField, TextField } from "../../ui/fields";
-import { AreaField } from "../../ui/fields";
+import { AreaField, CheckField, NumberField, type Option, SelectField, TextField } from "../../ui/fields";
 import { at } from "../../ui/form";
 import { type Doc, textAt } from "./document";
 
@@ -67,7 +66,12 @@ export function DocCheck({ on, path, ...rest }: Omit<Props, "mono">) {
   );
 }
 
-export function DocSelect<V extends string>({ on, path, options, ...rest }: Props & { options: readonly Option<V>[] }) {
+export function DocSelect<V extends string>({
+  on,
+  path,
+  options,
+  ...rest
+}: Props & { options: readonly Option<V>[] }) {
   return (
     <SelectField
       {...rest}

@@ -3,12 +3,12 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { api, ifMatch, must } from "../../api/client";
-import { type ProblemError, faultOf } from "../../api/problem";
+import { faultOf, type ProblemError } from "../../api/problem";
 import { queryClient } from "../../api/query";
 import type { Runbook, RunbookInput } from "../../api/types";
 import { useCustomer } from "../../app/session";
-import { SaveBar } from "../../ui/SaveBar";
 import { type Json, submit, withAt } from "../../ui/form";
+import { SaveBar } from "../../ui/SaveBar";
 import { type Doc, nameOf, tabOf } from "./document";
 import { AppsTab } from "./tabs/AppsTab";
 import { CompletionTab } from "./tabs/CompletionTab";
@@ -36,7 +36,9 @@ export function RunbookEditor({ runbook, document, reload }: Props) {
         ...(passwords.way_back && { return_password: passwords.way_back }),
       };
       if (!runbook) {
-        return must<Runbook>(api.POST("/customers/{customer}/runbooks", { params: { path: { customer } }, body }));
+        return must<Runbook>(
+          api.POST("/customers/{customer}/runbooks", { params: { path: { customer } }, body }),
+        );
       }
       return must<Runbook>(
         api.PUT("/customers/{customer}/runbooks/{runbook}", {

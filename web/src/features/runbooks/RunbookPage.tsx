@@ -5,14 +5,14 @@ import { queryClient } from "../../api/query";
 import type { Runbook } from "../../api/types";
 import { useCustomer } from "../../app/session";
 import { AskButton } from "../../ui/Dialogs";
+import type { Json } from "../../ui/form";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { Time } from "../../ui/Time";
-import type { Json } from "../../ui/form";
-import { RunbookEditor } from "./RunbookEditor";
 import { startingPoint } from "./document";
 import { useRunbook, useRunbookTemplate, useRunbookVersions } from "./queries";
+import { RunbookEditor } from "./RunbookEditor";
 import { text } from "./text";
 
 export default function RunbookPage() {
@@ -21,7 +21,9 @@ export default function RunbookPage() {
   const template = useRunbookTemplate(runbookId === undefined);
   const runbook = query.data;
   const crumb = <Link to="/runbooks">{text.title}</Link>;
-  const document = runbook ? (runbook.document as Json) : template.data && startingPoint(template.data.document as Json);
+  const document = runbook
+    ? (runbook.document as Json)
+    : template.data && startingPoint(template.data.document as Json);
   if (!document) {
     const error = query.error ?? template.error;
     return (
@@ -31,7 +33,11 @@ export default function RunbookPage() {
     );
   }
   return (
-    <Page title={runbook?.summary.name ?? text.newTitle} crumb={crumb} actions={runbook && <Remove runbook={runbook} />}>
+    <Page
+      title={runbook?.summary.name ?? text.newTitle}
+      crumb={crumb}
+      actions={runbook && <Remove runbook={runbook} />}
+    >
       <RunbookEditor
         key={runbook?.summary.id ?? "new"}
         runbook={runbook}

@@ -1,7 +1,7 @@
 // The runbook document as the editor holds it.
 // INVARIANT: what the editor does not know stays in the document as it came.
 import { fieldPath } from "../../api/problem";
-import { type Json, at, withAt } from "../../ui/form";
+import { at, type Json, withAt } from "../../ui/form";
 import { type TabKey, text } from "./text";
 
 export type Doc = {
@@ -56,6 +56,11 @@ export function tabOf(field: string): TabKey {
 /** What a person calls a field: its tab, and where on it. */
 export function nameOf(field: string): string {
   const [first = "", ...rest] = fieldPath(field).split(".");
-  const words = rest.map((word) => (/^\d+$/.test(word) ? String(Number(word) + 1) : word.replaceAll("_", " ")));
-  return [text.tabs[tabOf(field)], ...(first in text.tabs ? words : [fieldPath(field).replaceAll("_", " ")])].join(" › ");
+  const words = rest.map((word) =>
+    /^\d+$/.test(word) ? String(Number(word) + 1) : word.replaceAll("_", " "),
+  );
+  return [
+    text.tabs[tabOf(field)],
+    ...(first in text.tabs ? words : [fieldPath(field).replaceAll("_", " ")]),
+  ].join(" › ");
 }

@@ -24,7 +24,9 @@ export function useRunbook(id: Id | undefined) {
     enabled: id !== undefined,
     queryFn: () =>
       must<Runbook>(
-        api.GET("/customers/{customer}/runbooks/{runbook}", { params: { path: { customer, runbook: id ?? "" } } }),
+        api.GET("/customers/{customer}/runbooks/{runbook}", {
+          params: { path: { customer, runbook: id ?? "" } },
+        }),
       ),
   });
 }

@@ -4,7 +4,8 @@ export const text = {
   add: "Add a runbook",
   list: "Runbooks",
   empty: "No runbook yet",
-  emptyText: "A new one is filled in for a move from one Active Directory to another; add the join account and save.",
+  emptyText:
+    "A new one is filled in for a move from one Active Directory to another; add the join account and save.",
   columns: { name: "Name", way: "From → to", version: "Version", changed: "Saved", batches: "Batches" },
   newTitle: "New runbook",
   delete: "Remove",

@@ -3,13 +3,13 @@ import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, must } from "../../api/client";
-import { queryClient } from "../../api/query";
 import { faultOf } from "../../api/problem";
+import { queryClient } from "../../api/query";
 import { CopyText } from "../../ui/CopyText";
-import { Page } from "../../ui/Page";
-import { SaveBar } from "../../ui/SaveBar";
 import { TextField } from "../../ui/fields";
 import { submit } from "../../ui/form";
+import { Page } from "../../ui/Page";
+import { SaveBar } from "../../ui/SaveBar";
 import { text } from "./text";
 
 export function RecoveryKey({ recoveryKey }: { recoveryKey: string }) {

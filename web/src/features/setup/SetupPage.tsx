@@ -6,12 +6,12 @@ import { api, must } from "../../api/client";
 import { faultOf } from "../../api/problem";
 import type { SetupDone } from "../../api/types";
 import { text as frame } from "../../app/text";
+import { TextField } from "../../ui/fields";
+import { submit, useDraft } from "../../ui/form";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { SaveBar } from "../../ui/SaveBar";
-import { TextField } from "../../ui/fields";
-import { submit, useDraft } from "../../ui/form";
 import { RecoveryKey } from "./RecoveryKey";
 import { text } from "./text";
 

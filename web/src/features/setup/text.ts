@@ -12,7 +12,8 @@ export const text = {
   again: "Password again",
   differs: "The two passwords differ.",
   customer: "Name of the customer environment",
-  customerHint: "Everything else belongs to one: directories, runbooks, batches, devices. More can be added later.",
+  customerHint:
+    "Everything else belongs to one: directories, runbooks, batches, devices. More can be added later.",
   submit: "Set up",
   keyTitle: "Write down the recovery key",
   keyText:

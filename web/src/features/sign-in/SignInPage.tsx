@@ -2,20 +2,23 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { api, must } from "../../api/client";
-import { SESSION_KEY, queryClient } from "../../api/query";
+import { queryClient, SESSION_KEY } from "../../api/query";
 import type { Session } from "../../api/types";
 import { text as frame } from "../../app/text";
-import { Page } from "../../ui/Page";
-import { SaveBar } from "../../ui/SaveBar";
 import { TextField } from "../../ui/fields";
 import { submit, useDraft } from "../../ui/form";
+import { Page } from "../../ui/Page";
+import { SaveBar } from "../../ui/SaveBar";
 import { nextPath } from "./next";
 import { text } from "./text";
 
 export default function SignInPage() {
   const navigate = useNavigate();
   const { value, set } = useDraft({ name: "", password: "" });
-  const setup = useQuery({ queryKey: ["setup"], queryFn: () => must<{ needed: boolean }>(api.GET("/setup")) });
+  const setup = useQuery({
+    queryKey: ["setup"],
+    queryFn: () => must<{ needed: boolean }>(api.GET("/setup")),
+  });
   useEffect(() => {
     if (setup.data?.needed) void navigate({ to: "/setup", replace: true });
   }, [setup.data, navigate]);

@@ -8,17 +8,17 @@ import { queryClient } from "../../api/query";
 import type { ObjectKind, SyncProfile } from "../../api/types";
 import { useCustomer } from "../../app/session";
 import { AskButton } from "../../ui/Dialogs";
+import { CheckField, SelectField, TextField } from "../../ui/fields";
+import { submit } from "../../ui/form";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { SaveBar } from "../../ui/SaveBar";
 import { Time } from "../../ui/Time";
-import { CheckField, SelectField, TextField } from "../../ui/fields";
-import { submit } from "../../ui/form";
 import { useDirectoryOptions } from "../directories/queries";
-import { Found, SyncButton } from "./SyncProfilesPage";
-import { type Draft, KINDS, draftOf, inputOf, ruleIndex } from "./draft";
+import { type Draft, draftOf, inputOf, KINDS, ruleIndex } from "./draft";
 import { useSyncProfile } from "./queries";
+import { Found, SyncButton } from "./SyncProfilesPage";
 import { text } from "./text";
 
 export default function SyncProfilePage() {
@@ -34,7 +34,11 @@ export default function SyncProfilePage() {
     );
   }
   return (
-    <Page title={profile?.name ?? text.newTitle} crumb={crumb} actions={profile && <Remove profile={profile} />}>
+    <Page
+      title={profile?.name ?? text.newTitle}
+      crumb={crumb}
+      actions={profile && <Remove profile={profile} />}
+    >
       <div className="columns">
         <Editor key={profile?.id ?? "new"} profile={profile} reload={() => void query.refetch()} />
         {profile && (
@@ -85,7 +89,13 @@ function Editor({ profile, reload }: { profile?: SyncProfile; reload: () => void
   const fault = (field: string) => faultOf(save.error, field);
   return (
     <form className="card form" onSubmit={submit(() => save.mutate())}>
-      <TextField label={text.name} required value={draft.name} fault={fault("name")} onChange={(name) => set({ name })} />
+      <TextField
+        label={text.name}
+        required
+        value={draft.name}
+        fault={fault("name")}
+        onChange={(name) => set({ name })}
+      />
       <div className="pair">
         <SelectField
           label={text.source}
@@ -124,7 +134,13 @@ function Editor({ profile, reload }: { profile?: SyncProfile; reload: () => void
         checked={draft.include_disabled}
         onChange={(include_disabled) => set({ include_disabled })}
       />
-      <SaveBar busy={save.isPending} saved={save.isSuccess} error={save.error} reload={reload} label={text.save} />
+      <SaveBar
+        busy={save.isPending}
+        saved={save.isSuccess}
+        error={save.error}
+        reload={reload}
+        label={text.save}
+      />
     </form>
   );
 }
@@ -133,7 +149,8 @@ type RuleProps = { kind: ObjectKind; draft: Draft; set: (change: Partial<Draft>)
 
 function RuleFields({ kind, draft, set, error }: RuleProps) {
   const rule = draft.rules[kind];
-  const change = (part: Partial<typeof rule>) => set({ rules: { ...draft.rules, [kind]: { ...rule, ...part } } });
+  const change = (part: Partial<typeof rule>) =>
+    set({ rules: { ...draft.rules, [kind]: { ...rule, ...part } } });
   const fault = (field: string) => faultOf(error, `rules.${ruleIndex(draft, kind)}.${field}`);
   return (
     <div className="choice stack tight">

@@ -33,10 +33,7 @@ export default function SyncProfilesPage() {
       <ProblemNote error={query.error} />
       {query.isPending && <Loading />}
       {query.data?.length === 0 && (
-        <Empty
-          title={text.empty}
-          action={without && <Link to="/directories">{text.toDirectories}</Link>}
-        >
+        <Empty title={text.empty} action={without && <Link to="/directories">{text.toDirectories}</Link>}>
           {without ? text.emptyNoDirectories : text.emptyText}
         </Empty>
       )}
@@ -71,7 +68,12 @@ export function SyncButton({ profile }: { profile: SyncProfile }) {
   const start = useMutation({ mutationFn: () => startSync(customer, profile.id) });
   return (
     <div className="stack tight">
-      <Button small busy={start.isPending} aria-label={`${text.sync}: ${profile.name}`} onClick={() => start.mutate()}>
+      <Button
+        small
+        busy={start.isPending}
+        aria-label={`${text.sync}: ${profile.name}`}
+        onClick={() => start.mutate()}
+      >
         {text.sync}
       </Button>
       <ProblemNote error={start.error} />

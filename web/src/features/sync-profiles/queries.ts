@@ -12,7 +12,9 @@ export function useSyncProfiles() {
     queryFn: () =>
       allPages((cursor) =>
         must<Page<SyncProfile>>(
-          api.GET("/customers/{customer}/sync-profiles", { params: { path: { customer }, query: { cursor } } }),
+          api.GET("/customers/{customer}/sync-profiles", {
+            params: { path: { customer }, query: { cursor } },
+          }),
         ),
       ),
   });
@@ -34,5 +36,7 @@ export function useSyncProfile(id: Id | undefined) {
 
 export const startSync = (customer: Id, profile: Id) =>
   must<Job>(
-    api.POST("/customers/{customer}/sync-profiles/{profile}/sync", { params: { path: { customer, profile } } }),
+    api.POST("/customers/{customer}/sync-profiles/{profile}/sync", {
+      params: { path: { customer, profile } },
+    }),
   ).finally(() => void queryClient.invalidateQueries({ queryKey: [customer] }));

@@ -4,7 +4,8 @@ export const text = {
   add: "Add a sync profile",
   list: "Sync profiles",
   empty: "No sync profile yet",
-  emptyText: "A profile fills the Translation Table. Without an entry there, a user gets a fresh profile on the target.",
+  emptyText:
+    "A profile fills the Translation Table. Without an entry there, a user gets a fresh profile on the target.",
   emptyNoDirectories: "First add the source and the target directory and import them.",
   toDirectories: "Go to the directories",
   columns: { name: "Name", way: "From → to", found: "Found", synced: "Evaluated", actions: "Actions" },
@@ -17,7 +18,8 @@ export const text = {
   name: "Name",
   source: "Source directory",
   target: "Target directory",
-  targetHint: "The same as the source maps every object to itself: for resetting applications without moving.",
+  targetHint:
+    "The same as the source maps every object to itself: for resetting applications without moving.",
   rules: "What is matched",
   rulesHint:
     "Two objects of a kind match when the attribute of the source equals that of the target. A kind that is not ticked is not matched.",

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 import type { ObjectKind, TranslationRow, TranslationState } from "../../api/types";
+import { useSearchChoice } from "../../app/links";
 import { useCustomer } from "../../app/session";
 import { count } from "../../app/time";
 import { objectKind, translationState } from "../../app/words";
@@ -9,14 +10,14 @@ import { Button } from "../../ui/Button";
 import { PagedTable } from "../../ui/DataTable";
 import { SidePanel } from "../../ui/Dialogs";
 import { Empty } from "../../ui/Empty";
+import { SelectField } from "../../ui/fields";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { SearchField } from "../../ui/SearchField";
-import { SelectField } from "../../ui/fields";
 import { useSyncProfiles } from "../sync-profiles/queries";
 import { ExplanationView, ObjectLine } from "./ExplanationView";
-import { type Filter, csvAddress, useExplanation, useTranslationCounts, useTranslations } from "./queries";
+import { csvAddress, type Filter, useExplanation, useTranslationCounts, useTranslations } from "./queries";
 import { text } from "./text";
 
 const STATES: TranslationState[] = ["matched", "unmatched", "ambiguous"];
@@ -24,7 +25,8 @@ const KINDS: ObjectKind[] = ["user", "group", "computer"];
 
 export default function TranslationTablePage() {
   const customer = useCustomer();
-  const [filter, setFilter] = useState<Filter>({ q: "", state: "", kind: "", profile: "" });
+  const asked = useSearchChoice("state", STATES);
+  const [filter, setFilter] = useState<Filter>({ q: "", state: asked, kind: "", profile: "" });
   const set = useCallback((change: Partial<Filter>) => setFilter((old) => ({ ...old, ...change })), []);
   const search = useCallback((q: string) => set({ q }), [set]);
   const rows = useTranslations(filter);
@@ -79,7 +81,8 @@ export default function TranslationTablePage() {
             { label: c.state, cell: (row) => <Badge word={translationState[row.state]} /> },
             {
               label: c.target,
-              cell: (row) => (row.target ? <ObjectLine object={row.target} /> : <span className="muted">–</span>),
+              cell: (row) =>
+                row.target ? <ObjectLine object={row.target} /> : <span className="muted">–</span>,
             },
             {
               label: c.why,

@@ -1,7 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { BASE, api, must } from "../../api/client";
+import { api, BASE, must } from "../../api/client";
 import { usePages } from "../../api/pages";
-import type { Explanation, Id, ObjectKind, Page, TranslationCounts, TranslationRow, TranslationState } from "../../api/types";
+import type {
+  Explanation,
+  Id,
+  ObjectKind,
+  Page,
+  TranslationCounts,
+  TranslationRow,
+  TranslationState,
+} from "../../api/types";
 import { useCustomer } from "../../app/session";
 
 export type Filter = { q: string; state: TranslationState | ""; kind: ObjectKind | ""; profile: Id | "" };

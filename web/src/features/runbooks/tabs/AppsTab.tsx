@@ -28,7 +28,12 @@ export function AppsTab({ on }: { on: Doc }) {
           onChange={(lines) => on.set(`${TAB}.onedrive.source_tenants`, lines)}
         />
         <DocCheck on={on} path={`${TAB}.onedrive.silent_account_config`} label={text.silent} />
-        <DocCheck on={on} path={`${TAB}.onedrive.make_files_cloud_only`} label={text.cloud} hint={text.cloudHint} />
+        <DocCheck
+          on={on}
+          path={`${TAB}.onedrive.make_files_cloud_only`}
+          label={text.cloud}
+          hint={text.cloudHint}
+        />
         <DocCheck on={on} path={`${TAB}.onedrive.wait_for_sync`} label={text.wait} />
       </fieldset>
       <fieldset>
@@ -39,7 +44,15 @@ export function AppsTab({ on }: { on: Doc }) {
             <DocText on={on} path={`${HOSTS}.${index}.from`} label={text.from} />
             <DocText on={on} path={`${HOSTS}.${index}.to`} label={text.to} />
             <div>
-              <Button small onClick={() => on.set(HOSTS, hosts.filter((_, other) => other !== index))}>
+              <Button
+                small
+                onClick={() =>
+                  on.set(
+                    HOSTS,
+                    hosts.filter((_, other) => other !== index),
+                  )
+                }
+              >
                 {text.remove(index + 1)}
               </Button>
             </div>

@@ -30,7 +30,15 @@ export function CompletionTab({ on }: { on: Doc }) {
             <DocText on={on} path={`${PACKAGES}.${index}.command_line`} label={text.command} required mono />
             <DocText on={on} path={`${PACKAGES}.${index}.sha256`} label={text.hash} required mono />
             <div>
-              <Button small onClick={() => on.set(PACKAGES, packages.filter((_, other) => other !== index))}>
+              <Button
+                small
+                onClick={() =>
+                  on.set(
+                    PACKAGES,
+                    packages.filter((_, other) => other !== index),
+                  )
+                }
+              >
                 {text.remove(index + 1)}
               </Button>
             </div>

@@ -1,8 +1,8 @@
 import type { Runbook } from "../../../api/types";
 import { ChoiceField, TextField } from "../../../ui/fields";
 import { DocCheck, DocNumber, DocOptionalText, DocSelect, DocText } from "../DocFields";
-import type { Passwords } from "../RunbookEditor";
 import { AD_JOIN, type Doc, textAt } from "../document";
+import type { Passwords } from "../RunbookEditor";
 import { text } from "./device-state";
 
 type JoinKind = keyof typeof text.joins;
@@ -17,7 +17,11 @@ export function DeviceStateTab({ on, runbook, passwords, setPasswords }: Props) 
   const kind = textAt(on.doc, "device_state.join.kind") as JoinKind;
   const join = (next: JoinKind) => {
     if (next === kind) return;
-    const values = { none: { kind: next }, active_directory: AD_JOIN, entra: { kind: next, enrol_to_intune: true } };
+    const values = {
+      none: { kind: next },
+      active_directory: AD_JOIN,
+      entra: { kind: next, enrol_to_intune: true },
+    };
     on.set("device_state.join", values[next]);
   };
   const back = "device_state.way_back";
@@ -47,14 +51,24 @@ export function DeviceStateTab({ on, runbook, passwords, setPasswords }: Props) 
         <AdJoin on={on} runbook={runbook} passwords={passwords} setPasswords={setPasswords} />
       )}
       {kind === "entra" && (
-        <DocCheck on={on} path="device_state.join.enrol_to_intune" label={text.intune} hint={text.intuneHint} />
+        <DocCheck
+          on={on}
+          path="device_state.join.enrol_to_intune"
+          label={text.intune}
+          hint={text.intuneHint}
+        />
       )}
       <DocOptionalText on={on} path="device_state.rename" label={text.rename} hint={text.renameHint} />
       <fieldset className="stack">
         <legend>{text.wayBack}</legend>
         <p className="hint">{text.wayBackHint}</p>
         <div className="pair">
-          <DocText on={on} path={`${back}.return_account`} label={text.returnAccount} hint={text.returnAccountHint} />
+          <DocText
+            on={on}
+            path={`${back}.return_account`}
+            label={text.returnAccount}
+            hint={text.returnAccountHint}
+          />
           <TextField
             label={text.returnPassword}
             hint={runbook?.return_password_set ? text.stored : text.notStored}
@@ -66,7 +80,12 @@ export function DeviceStateTab({ on, runbook, passwords, setPasswords }: Props) 
           />
         </div>
         <DocNumber on={on} path={`${back}.time_budget_minutes`} label={text.budget} min={1} />
-        <DocCheck on={on} path={`${back}.forward_only`} label={text.forwardOnly} hint={text.forwardOnlyHint} />
+        <DocCheck
+          on={on}
+          path={`${back}.forward_only`}
+          label={text.forwardOnly}
+          hint={text.forwardOnlyHint}
+        />
       </fieldset>
     </>
   );

@@ -1,6 +1,6 @@
-import { LinesField } from "../../../ui/LinesField";
 import { CheckField, ChoiceField } from "../../../ui/fields";
 import type { Json } from "../../../ui/form";
+import { LinesField } from "../../../ui/LinesField";
 import { DocCheck } from "../DocFields";
 import { type Doc, listAt, stringsAt, textAt } from "../document";
 import { text } from "./permissions";
@@ -61,7 +61,12 @@ export function PermissionsTab({ on }: { on: Doc }) {
         mono
         lines={remote.map((_, index) => textAt(on.doc, `${TAB}.remote.${index}.path`))}
         faultAt={(index) => on.fault(`${TAB}.remote.${index}.path`)}
-        onChange={(lines) => on.set(`${TAB}.remote`, lines.map((path): Json => ({ path })))}
+        onChange={(lines) =>
+          on.set(
+            `${TAB}.remote`,
+            lines.map((path): Json => ({ path })),
+          )
+        }
       />
       <DocCheck on={on} path={`${TAB}.whole_table`} label={text.whole} hint={text.wholeHint} />
     </>

@@ -27,7 +27,13 @@ export function StartupTab({ on }: { on: Doc }) {
       />
       <DocCheck on={on} path="startup.set_in_progress_image" label={text.lockScreen} />
       {at(on.doc, "startup.set_in_progress_image") === true && (
-        <DocOptionalText on={on} path="startup.in_progress_image" label={text.image} hint={text.imageHint} mono />
+        <DocOptionalText
+          on={on}
+          path="startup.in_progress_image"
+          label={text.image}
+          hint={text.imageHint}
+          mono
+        />
       )}
       <DocCheck on={on} path="startup.set_legal_notice" label={text.notice} hint={text.noticeHint} />
       <DocCheck on={on} path="startup.prevent_login" label={text.prevent} hint={text.preventHint} />
@@ -40,7 +46,13 @@ export function StartupTab({ on }: { on: Doc }) {
       {has(fallback) && (
         <div className="pair">
           <DocText on={on} path={`${fallback}.name`} label={text.fallbackName} required />
-          <DocNumber on={on} path={`${fallback}.remove_after_days`} label={text.fallbackDays} min={0} max={365} />
+          <DocNumber
+            on={on}
+            path={`${fallback}.remove_after_days`}
+            label={text.fallbackDays}
+            min={0}
+            max={365}
+          />
         </div>
       )}
       <CheckField

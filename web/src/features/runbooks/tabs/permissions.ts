@@ -22,11 +22,13 @@ export const text = {
     iis: "IIS identities",
   },
   ignored: "Areas to ignore",
-  ignoredHint: "Paths that are left alone. *: is every drive, * matches within a name, variables are resolved on the device.",
+  ignoredHint:
+    "Paths that are left alone. *: is every drive, * matches within a name, variables are resolved on the device.",
   addIgnored: "Add a path",
   remote: "Remote permissions",
   remoteHint: "Shares on other hosts that are rewritten too: \\\\host\\share.",
   addRemote: "Add a share",
   whole: "Hand the whole Translation Table to the device",
-  wholeHint: "For file servers only. Otherwise a device learns no more than the pairs whose SIDs it has seen.",
+  wholeHint:
+    "For file servers only. Otherwise a device learns no more than the pairs whose SIDs it has seen.",
 };

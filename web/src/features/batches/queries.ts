@@ -1,0 +1,59 @@
+import { useQuery } from "@tanstack/react-query";
+import { api, BASE, must } from "../../api/client";
+import { allPages, usePages } from "../../api/pages";
+import type { Batch, BatchDevice, Id, IfElsewhere, Page } from "../../api/types";
+import { useCustomer } from "../../app/session";
+
+export function useBatches() {
+  const customer = useCustomer();
+  return useQuery({
+    queryKey: [customer, "batches"],
+    queryFn: () =>
+      allPages((cursor) =>
+        must<Page<Batch>>(
+          api.GET("/customers/{customer}/batches", { params: { path: { customer }, query: { cursor } } }),
+        ),
+      ),
+  });
+}
+
+export function useBatch(id: Id | undefined) {
+  const customer = useCustomer();
+  return useQuery({
+    queryKey: [customer, "batch", id],
+    enabled: id !== undefined,
+    queryFn: () =>
+      must<Batch>(
+        api.GET("/customers/{customer}/batches/{batch}", { params: { path: { customer, batch: id ?? "" } } }),
+      ),
+  });
+}
+
+export function useBatchDevices(batch: Id, q: string) {
+  const customer = useCustomer();
+  return usePages([customer, "batch-devices", batch, q], (cursor) =>
+    must<Page<BatchDevice>>(
+      api.GET("/customers/{customer}/batches/{batch}/devices", {
+        params: { path: { customer, batch }, query: { q: q || undefined, cursor, limit: 100 } },
+      }),
+    ),
+  );
+}
+
+export const addDevices = (customer: Id, batch: Id, device_ids: Id[], if_elsewhere: IfElsewhere) =>
+  must<Batch>(
+    api.POST("/customers/{customer}/batches/{batch}/devices", {
+      params: { path: { customer, batch } },
+      body: { device_ids, if_elsewhere },
+    }),
+  );
+
+export const removeDevice = (customer: Id, batch: Id, device: Id) =>
+  must(
+    api.DELETE("/customers/{customer}/batches/{batch}/devices/{device}", {
+      params: { path: { customer, batch, device } },
+    }),
+  );
+
+export const listAddress = (customer: Id, batch: Id) =>
+  `${BASE}/customers/${encodeURIComponent(customer)}/batches/${encodeURIComponent(batch)}/devices.csv`;

@@ -1,0 +1,33 @@
+export const text = {
+  title: "Settings",
+  lead: "For the whole server and every customer environment on it.",
+  agentUrl: "Address for agents",
+  agentUrlHint:
+    "https://host/Agent. It is part of install commands and of what agents believe; devices must reach it all through a run.",
+  poll: "Minutes between two questions of an idle agent",
+  pollHint:
+    "5 to 1,440. Orders arrive ahead of time, so an enforced run starts in time whatever stands here.",
+  issuers: "Licence issuers",
+  issuersHint: "Licences are believed when one of these signed them.",
+  issuer: (number: number) => `Issuer ${number}`,
+  issuerName: (number: number) => `Name of issuer ${number}`,
+  issuerKey: (number: number) => `Public key of issuer ${number}`,
+  addIssuer: "Add an issuer",
+  removeIssuer: (number: number) => `Remove issuer ${number}`,
+  recovery: "Recovery key",
+  recoveryMissing: "The recovery key is not confirmed yet. Without it, a backup cannot be restored.",
+  recoveryDone: "It was written down and confirmed.",
+  recoveryType: "Type the recovery key as you wrote it down",
+  recoveryConfirm: "Confirm",
+  about: "About this server",
+  names: {
+    version: "Version",
+    database: "Database",
+    started: "Running since",
+    now: "Its time",
+    certificate: "TLS certificate",
+    names: "Valid for",
+    until: "Ends",
+    sha256: "SHA-256",
+  },
+};
