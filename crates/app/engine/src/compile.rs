@@ -201,7 +201,18 @@ pub fn file_scope(order: &OrderFile, survey: &Survey, users: &[UserPlan]) -> Opt
     let folders: Vec<WinPath> = users.iter().map(|user| user.path.clone()).collect();
     let mut ignored = settings.ignored.clone();
     let roots = match (settings.areas.files, settings.areas.profiles) {
-        (true, true) => Vec::new(),
+        // A profile that does not change hands is left alone whole: half of it translated would
+        // be neither the old user's nor anybody else's.
+        (true, true) => {
+            let stays = |profile: &&Profile| !folders.iter().any(|f| f.same(&profile.path));
+            let left = survey
+                .profiles
+                .iter()
+                .filter(stays)
+                .map(|p| p.path.to_string());
+            ignored.extend(left);
+            Vec::new()
+        }
         (true, false) => {
             ignored.extend(survey.profiles.iter().map(|p| p.path.to_string()));
             Vec::new()

@@ -17,8 +17,23 @@ pub(crate) fn migrated(
     let map = write_map(&stage.forests, device)?;
     let facts = write_facts(&stage.forests, device, "target")?;
     let report = device.dir.join("compare.json");
-    let (fine, said) = checker(options, "image_check.py")
-        .arg("compare")
+    let mut compare = checker(options, "image_check.py").arg("compare");
+    // The defaults, and the profile of the person who is not in the table.
+    let folders = [
+        "Windows",
+        "Program Files",
+        "Program Files (x86)",
+        "System Volume Information",
+    ];
+    let unmapped = device.spec.profiles.iter().filter(|user| !user.mapped);
+    for folder in folders
+        .map(str::to_owned)
+        .into_iter()
+        .chain(unmapped.map(|user| format!("Users/{}", user.folder)))
+    {
+        compare = compare.args2("--ignore", &folder);
+    }
+    let (fine, said) = compare
         .arg("--before")
         .arg(&device.before)
         .arg("--after")
@@ -273,12 +288,12 @@ fn write_facts(forests: &Forests, device: &Device, side: &str) -> Result<PathBuf
         .get(&account)
         .map(|account| account.sid.clone());
     let value = serde_json::json!({
-        "dns_name": facts.dns_name,
-        "netbios_name": facts.netbios_name,
-        "domain_sid": facts.domain_sid,
-        "domain_guid": super::devices::domain_guid(forests, side)?.to_string(),
+        "target": {
+            "dns_name": facts.dns_name,
+            "netbios_name": facts.netbios_name,
+            "sid": facts.domain_sid,
+        },
         "machine_sid": machine,
-        "computer_name": device.name,
     });
     let path = device.dir.join("facts.json");
     fs::write(&path, serde_json::to_vec_pretty(&value)?)?;
