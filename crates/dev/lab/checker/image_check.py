@@ -228,6 +228,12 @@ class Comparison:
             if old != new:
                 self.result.fault(name, "machine hive was changed")
             return
+        if kind == "USER" and self.expected and self.scope.ignored(name):
+            # A hive in an ignored area, or of a profile that does not change hands.
+            self.result.counts["hives left alone"] += 1
+            if old != new:
+                self.result.fault(name, "hive in an ignored area was changed")
+            return
         told = hive_check.compare(kind, old, new, self.expected, self.facts)
         self.result.counts.update(told.counts)
         self.result.of_profile(name, "keys", told.counts["keys"])
