@@ -38,7 +38,7 @@ pub struct DeviceCounts {
     /// With a trusted agent.
     pub trusted: u64,
     /// Waiting for approval.
-    pub awaiting_approval: u64,
+    pub pending: u64,
     /// In conflict or cloned.
     pub conflict: u64,
     /// In a batch.

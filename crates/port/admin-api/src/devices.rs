@@ -182,8 +182,6 @@ pub struct Eligibility {
     pub code: String,
     /// The reason, for a person.
     pub because: String,
-    /// When that changes by itself, if it does.
-    pub until: Option<DateTime<Utc>>,
 }
 
 /// The four decisions.
@@ -248,10 +246,10 @@ pub struct MoveDevice {
     pub batch_id: BatchId,
 }
 
-/// Asks for a rehearsal: the runbook is run read-only and reports what it would do.
+/// Names the runbook to rehearse, or to run again, on a device.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RehearsalInput {
+pub struct RunbookChoice {
     /// The runbook.
     #[schema(value_type = String)]
     pub runbook_id: RunbookId,

@@ -1,7 +1,7 @@
 //! Licences: how many devices may move from where to where.
 
 use chrono::{DateTime, Utc};
-use gw_model::LicenceId;
+use gw_model::{DeviceId, LicenceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -87,4 +87,18 @@ pub struct LicenceCheck {
     pub code: Option<String>,
     /// What it means for this customer, or why it is refused and what to do.
     pub message: String,
+}
+
+/// A device that took a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LicenceSeat {
+    /// The device.
+    #[schema(value_type = String)]
+    pub device_id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// When it was counted.
+    pub at: DateTime<Utc>,
+    /// True once a run began; until then the seat is given back when the order is withdrawn.
+    pub used: bool,
 }
