@@ -30,7 +30,11 @@ const ONLY: &[(&str, &[&str], &str)] = &[
         &["gw-directory-ad"],
         "LDAP stays behind the directory port",
     ),
-    ("ureq", &["gw-agent"], "only the agent calls out over HTTP"),
+    (
+        "ureq",
+        &["gw-agent", "gw-lab"],
+        "only the agent calls out over HTTP, and the lab as a client",
+    ),
     (
         "windows",
         &[
