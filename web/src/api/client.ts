@@ -4,9 +4,7 @@ import { asProblem, ProblemError, problemFrom } from "./problem";
 import type { paths } from "./schema.generated";
 
 /** Paths as `docs/api.md` writes them, without the base path. */
-type Relative<P> = 0 extends 1 & P
-  ? any
-  : { [K in keyof P as K extends `/api/v1${infer Rest}` ? Rest : never]: P[K] };
+type Relative<P> = { [K in keyof P as K extends `/api/v1${infer Rest}` ? Rest : never]: P[K] };
 
 export const BASE = "/api/v1";
 export const api = createClient<Relative<paths>>({ baseUrl: BASE, credentials: "same-origin" });

@@ -1,5 +1,6 @@
 // Lists that come a page at a time.
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { must } from "./client";
 import type { ProblemError } from "./problem";
 import type { Page } from "./types";
 
@@ -41,14 +42,7 @@ export function usePages<T>(
   };
 }
 
-/** Reads every page of a list that is short by nature, such as directories or runbooks. */
-export async function allPages<T>(read: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {
-  const items: T[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await read(cursor);
-    items.push(...page.items);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined && items.length < 5000);
-  return items;
+/** The rows of a list that is never long and comes as one page, such as directories or runbooks. */
+export async function whole<T>(call: Parameters<typeof must<Page<T>>>[0]): Promise<T[]> {
+  return (await must<Page<T>>(call)).items;
 }

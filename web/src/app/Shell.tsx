@@ -135,7 +135,6 @@ function Navigation({ open, close }: { open: boolean; close: () => void }) {
   const { pathname } = useLocation();
   const groups = Object.entries(text.groups);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: Escape closes the menu wherever the focus is in it.
     <nav
       className="nav"
       id="navigation"

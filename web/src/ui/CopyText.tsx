@@ -17,10 +17,7 @@ export function CopyText({ label, value }: { label: string; value: string }) {
           {text.copy}
         </Button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that may scroll must be reachable by keyboard. */}
-      <pre data-copy={label} tabIndex={0} aria-label={label} role="region">
-        {value}
-      </pre>
+      <pre data-copy={label}>{value}</pre>
       <span className="small muted" role="status">
         {copied ? text.copied : ""}
       </span>

@@ -19,9 +19,7 @@ const refresh = () => queryClient.invalidateQueries({ queryKey: KEY });
 
 export default function AdministratorsPage() {
   const { session } = useChoice();
-  const rows = usePages(KEY, (cursor) =>
-    must<PageOf<Administrator>>(api.GET("/administrators", { params: { query: { cursor } } })),
-  );
+  const rows = usePages(KEY, () => must<PageOf<Administrator>>(api.GET("/administrators")));
   const remove = async (id: string) => {
     await must(api.DELETE("/administrators/{administrator}", { params: { path: { administrator: id } } }));
     await refresh();

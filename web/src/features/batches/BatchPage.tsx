@@ -1,7 +1,6 @@
 // The batch editor: its runbooks with their windows, and its devices.
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { useState } from "react";
 import { api, ifMatch, must } from "../../api/client";
 import { faultOf } from "../../api/problem";
 import { queryClient } from "../../api/query";

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, BASE, must } from "../../api/client";
-import { allPages, usePages } from "../../api/pages";
+import { usePages, whole } from "../../api/pages";
 import type { Batch, BatchDevice, Id, IfElsewhere, Page } from "../../api/types";
 import { useCustomer } from "../../app/session";
 
@@ -8,12 +8,7 @@ export function useBatches() {
   const customer = useCustomer();
   return useQuery({
     queryKey: [customer, "batches"],
-    queryFn: () =>
-      allPages((cursor) =>
-        must<Page<Batch>>(
-          api.GET("/customers/{customer}/batches", { params: { path: { customer }, query: { cursor } } }),
-        ),
-      ),
+    queryFn: () => whole<Batch>(api.GET("/customers/{customer}/batches", { params: { path: { customer } } })),
   });
 }
 

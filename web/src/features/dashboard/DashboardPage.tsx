@@ -18,7 +18,7 @@ type TileKey = keyof typeof text.tiles;
 const TILES: { key: TileKey; to: string; search?: Record<string, string>; tone?: "ok" | "warn" | "bad" }[] = [
   { key: "total", to: "/devices" },
   { key: "trusted", to: "/devices", search: { trust: "trusted" } },
-  { key: "awaiting_approval", to: "/devices", search: { trust: "pending" }, tone: "warn" },
+  { key: "pending", to: "/devices", search: { trust: "pending" }, tone: "warn" },
   { key: "conflict", to: "/devices", search: { trust: "conflict" }, tone: "bad" },
   { key: "in_batch", to: "/batches" },
   { key: "running", to: "/runs" },

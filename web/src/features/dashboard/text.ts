@@ -6,7 +6,7 @@ export const text = {
   tiles: {
     total: "imported",
     trusted: "with a trusted agent",
-    awaiting_approval: "wait for approval",
+    pending: "wait for approval",
     conflict: "in conflict",
     in_batch: "in a batch",
     running: "running now",

@@ -5,12 +5,13 @@ import { useState } from "react";
 import { queryClient } from "../../api/query";
 import type { Device } from "../../api/types";
 import { useCustomer } from "../../app/session";
+import { AskButton } from "../../ui/Dialogs";
 import { SelectField } from "../../ui/fields";
 import { submit } from "../../ui/form";
 import { SaveBar } from "../../ui/SaveBar";
 import { useBatches } from "../batches/queries";
 import { useRunbooks } from "../runbooks/queries";
-import { moveDevice, rehearse } from "./queries";
+import { moveDevice, rehearse, runAgain } from "./queries";
 import { text } from "./text";
 
 export function MoveBox({ device }: { device: Device }) {
@@ -18,7 +19,7 @@ export function MoveBox({ device }: { device: Device }) {
   const batches = useBatches().data ?? [];
   const [batch, setBatch] = useState("");
   const move = useMutation({
-    mutationFn: () => moveDevice(customer, device.summary.id, batch || null),
+    mutationFn: () => moveDevice(customer, device.summary.id, batch),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: [customer] }),
   });
   return (
@@ -37,7 +38,7 @@ export function MoveBox({ device }: { device: Device }) {
       <form className="form" onSubmit={submit(() => move.mutate())}>
         <SelectField
           label={text.moveTo}
-          empty={text.offEvery}
+          required
           value={batch}
           onChange={setBatch}
           options={batches
@@ -56,6 +57,9 @@ export function RehearseBox({ device }: { device: Device }) {
   const runbooks = useRunbooks().data ?? [];
   const [runbook, setRunbook] = useState("");
   const chosen = runbook || device.eligibility[0]?.runbook_id || runbooks[0]?.id || "";
+  const ended = device.runs.some(
+    (run) => run.kind === "run" && run.runbook_id === chosen && run.state === "finished",
+  );
   const start = useMutation({
     mutationFn: () => rehearse(customer, device.summary.id, chosen),
     onSuccess: (run) => void navigate({ to: `/runs/${run.id}` }),
@@ -72,7 +76,21 @@ export function RehearseBox({ device }: { device: Device }) {
           onChange={setRunbook}
           options={runbooks.map((one) => ({ value: one.id, label: one.name }))}
         />
-        <SaveBar busy={start.isPending} error={start.error} label={text.rehearse} />
+        <SaveBar busy={start.isPending} error={start.error} label={text.rehearse}>
+          {ended && (
+            <AskButton
+              label={text.again}
+              title={text.againTitle}
+              confirm={text.again}
+              onConfirm={async () => {
+                const run = await runAgain(customer, device.summary.id, chosen);
+                await navigate({ to: `/runs/${run.id}` });
+              }}
+            >
+              <p>{text.againText}</p>
+            </AskButton>
+          )}
+        </SaveBar>
       </form>
     </section>
   );

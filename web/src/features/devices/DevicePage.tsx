@@ -138,15 +138,7 @@ function Why({ device }: { device: Device }) {
             <Badge word={decision[one.decision]} />
             <Link to={`/runbooks/${one.runbook_id}`}>{one.runbook_name}</Link>
           </p>
-          <p>
-            {one.because}
-            {one.until && (
-              <span className="muted">
-                {" "}
-                ({text.until} <Time at={one.until} />)
-              </span>
-            )}
-          </p>
+          <p>{one.because}</p>
         </div>
       ))}
     </section>

@@ -59,9 +59,17 @@ export const keepAgent = (customer: Id, device: Id, keep_agent_id: Id) =>
 export const revoke = (customer: Id, device: Id) =>
   must<Device>(api.POST("/customers/{customer}/devices/{device}/revoke", one(customer, device)));
 
-export const moveDevice = (customer: Id, device: Id, batch_id: Id | null) =>
+export const moveDevice = (customer: Id, device: Id, batch_id: Id) =>
   must<Device>(
     api.POST("/customers/{customer}/devices/{device}/move", { ...one(customer, device), body: { batch_id } }),
+  );
+
+export const runAgain = (customer: Id, device: Id, runbook_id: Id) =>
+  must<RunSummary>(
+    api.POST("/customers/{customer}/devices/{device}/run-again", {
+      ...one(customer, device),
+      body: { runbook_id },
+    }),
   );
 
 export const rehearse = (customer: Id, device: Id, runbook_id: Id) =>

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, must } from "../../api/client";
-import { allPages } from "../../api/pages";
+import { whole } from "../../api/pages";
 import { queryClient } from "../../api/query";
-import type { ConnectionTest, Directory, DirectoryInput, Id, Job, Page } from "../../api/types";
+import type { ConnectionTest, Directory, DirectoryInput, Id, Job } from "../../api/types";
 import { useCustomer } from "../../app/session";
 
 export function useDirectories() {
@@ -10,11 +10,7 @@ export function useDirectories() {
   return useQuery({
     queryKey: [customer, "directories"],
     queryFn: () =>
-      allPages((cursor) =>
-        must<Page<Directory>>(
-          api.GET("/customers/{customer}/directories", { params: { path: { customer }, query: { cursor } } }),
-        ),
-      ),
+      whole<Directory>(api.GET("/customers/{customer}/directories", { params: { path: { customer } } })),
     refetchInterval: ({ state }) => (state.data?.some(isImporting) ? 2000 : false),
   });
 }

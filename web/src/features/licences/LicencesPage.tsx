@@ -19,18 +19,19 @@ import { submit } from "../../ui/form";
 import { Page } from "../../ui/Page";
 import { SaveBar } from "../../ui/SaveBar";
 import { Time } from "../../ui/Time";
+import { Seats } from "./Seats";
 import { text } from "./text";
 
 export default function LicencesPage() {
   const customer = useCustomer();
-  const licences = usePages([customer, "licences"], (cursor) =>
-    must<PageOf<Licence>>(
-      api.GET("/customers/{customer}/licences", { params: { path: { customer }, query: { cursor } } }),
-    ),
+  const licences = usePages([customer, "licences"], () =>
+    must<PageOf<Licence>>(api.GET("/customers/{customer}/licences", { params: { path: { customer } } })),
   );
+  const [seats, setSeats] = useState<Licence | null>(null);
   const c = text.columns;
   return (
     <Page title={text.title} lead={text.lead}>
+      {seats && <Seats licence={seats} close={() => setSeats(null)} />}
       <Add />
       <section className="stack tight">
         <h2>{text.list}</h2>
@@ -45,7 +46,14 @@ export default function LicencesPage() {
               cell: (row) => `${row.terms.licensee}${row.terms.trial ? ` (${text.trial})` : ""}`,
             },
             { label: c.way, cell: (row) => `${row.terms.source} → ${row.terms.target}` },
-            { label: c.seats, cell: (row) => text.seats(count(row.used), count(row.terms.devices)) },
+            {
+              label: c.seats,
+              cell: (row) => (
+                <Button small look="quiet" disabled={row.used === 0} onClick={() => setSeats(row)}>
+                  {text.seats(count(row.used), count(row.terms.devices))}
+                </Button>
+              ),
+            },
             { label: c.state, cell: (row) => <Badge word={licenceState[row.state]} /> },
             {
               label: c.time,

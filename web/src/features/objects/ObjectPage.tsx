@@ -1,31 +1,21 @@
 // Everything known about one object.
-import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { api, must } from "../../api/client";
 import type { ObjectReport } from "../../api/types";
-import { useCustomer } from "../../app/session";
 import { objectKind } from "../../app/words";
 import { Facts } from "../../ui/Facts";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { useDirectoryName } from "../directories/queries";
+import { RunTable } from "../runs/RunTable";
 import { useSyncProfiles } from "../sync-profiles/queries";
 import { ExplanationView, ObjectLine } from "../translations/ExplanationView";
+import { useObject } from "./queries";
 import { text } from "./text";
 
 export default function ObjectPage() {
-  const customer = useCustomer();
   const { objectId = "" } = useParams({ strict: false }) as { objectId?: string };
-  const query = useQuery({
-    queryKey: [customer, "objects", "report", objectId],
-    queryFn: () =>
-      must<ObjectReport>(
-        api.GET("/customers/{customer}/objects/{object}", {
-          params: { path: { customer, object: objectId } },
-        }),
-      ),
-  });
+  const query = useObject(objectId);
   const crumb = <Link to="/objects">{text.title}</Link>;
   return (
     <Page title={query.data?.object.name ?? text.title} crumb={crumb}>
@@ -80,6 +70,12 @@ function Report({ report }: { report: ObjectReport }) {
           ))}
         </section>
       </div>
+      {report.runs.length > 0 && (
+        <section className="stack tight">
+          <h2>{text.runs}</h2>
+          <RunTable caption={text.runs} runs={report.runs} />
+        </section>
+      )}
       <section className="card">
         <h2>{text.attributes}</h2>
         <Facts facts={Object.entries(report.attributes).map(([name, values]) => [name, values.join("\n")])} />

@@ -22,6 +22,7 @@ export const text = {
     guid: "GUID",
     enabled: "Account",
     device: "Device",
+    batch: "Batch",
   },
   enabled: "enabled",
   disabled: "disabled",
@@ -29,5 +30,6 @@ export const text = {
   decisions: "How it was decided",
   noDecisions: "No sync profile reads it, or none has been evaluated since it was imported.",
   toProfiles: "Open the sync profiles",
+  runs: "Runs",
   attributes: "Imported attributes",
 };

@@ -24,10 +24,8 @@ import { text } from "./text";
 export default function PsksPage() {
   const customer = useCustomer();
   const [made, setMade] = useState<PskCreated | null>(null);
-  const keys = usePages([customer, "psks"], (cursor) =>
-    must<PageOf<Psk>>(
-      api.GET("/customers/{customer}/psks", { params: { path: { customer }, query: { cursor } } }),
-    ),
+  const keys = usePages([customer, "psks"], () =>
+    must<PageOf<Psk>>(api.GET("/customers/{customer}/psks", { params: { path: { customer } } })),
   );
   const c = text.columns;
   return (

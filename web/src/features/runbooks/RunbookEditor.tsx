@@ -42,8 +42,8 @@ export function RunbookEditor({ runbook, document, reload }: Props) {
       }
       return must<Runbook>(
         api.PUT("/customers/{customer}/runbooks/{runbook}", {
-          params: { path: { customer, runbook: runbook.summary.id } },
-          headers: ifMatch(runbook.summary.version),
+          params: { path: { customer, runbook: runbook.id } },
+          headers: ifMatch(runbook.newest_version),
           body,
         }),
       );
@@ -51,9 +51,9 @@ export function RunbookEditor({ runbook, document, reload }: Props) {
     onSuccess: (saved) => {
       setPasswords({ join: "", way_back: "" });
       setDoc(saved.document as Json);
-      queryClient.setQueryData([customer, "runbook", saved.summary.id], saved);
+      queryClient.setQueryData([customer, "runbook", saved.id], saved);
       void queryClient.invalidateQueries({ queryKey: [customer] });
-      if (!runbook) void navigate({ to: `/runbooks/${saved.summary.id}`, replace: true });
+      if (!runbook) void navigate({ to: `/runbooks/${saved.id}`, replace: true });
     },
     onError: (error) => {
       const first = error.problem.errors?.[0];
@@ -79,7 +79,7 @@ export function RunbookEditor({ runbook, document, reload }: Props) {
           ))}
         </TabList>
         <Panel id="general">
-          <GeneralTab on={on} self={runbook?.summary.id} />
+          <GeneralTab on={on} self={runbook?.id} />
         </Panel>
         <Panel id="startup">
           <StartupTab on={on} />
@@ -107,7 +107,7 @@ export function RunbookEditor({ runbook, document, reload }: Props) {
         error={save.error}
         reload={reload}
         nameOf={nameOf}
-        label={runbook ? text.saveNext(runbook.summary.version + 1) : text.save}
+        label={runbook ? text.saveNext(runbook.newest_version + 1) : text.save}
       />
     </form>
   );

@@ -34,17 +34,17 @@ export default function RunbookPage() {
   }
   return (
     <Page
-      title={runbook?.summary.name ?? text.newTitle}
+      title={runbook?.name ?? text.newTitle}
       crumb={crumb}
       actions={runbook && <Remove runbook={runbook} />}
     >
       <RunbookEditor
-        key={runbook?.summary.id ?? "new"}
+        key={runbook?.id ?? "new"}
         runbook={runbook}
         document={document}
         reload={() => void query.refetch()}
       />
-      {runbook && <Versions id={runbook.summary.id} />}
+      {runbook && <Versions id={runbook.id} />}
     </Page>
   );
 }
@@ -78,8 +78,8 @@ function Remove({ runbook }: { runbook: Runbook }) {
   const remove = async () => {
     await must(
       api.DELETE("/customers/{customer}/runbooks/{runbook}", {
-        params: { path: { customer, runbook: runbook.summary.id } },
-        headers: ifMatch(runbook.version),
+        params: { path: { customer, runbook: runbook.id } },
+        headers: ifMatch(runbook.newest_version),
       }),
     );
     await navigate({ to: "/runbooks" });

@@ -41,6 +41,7 @@ export default function RunbooksPage() {
             { label: c.version, end: true, cell: (row) => row.version },
             { label: c.changed, cell: (row) => <Time at={row.changed_at} /> },
             { label: c.batches, end: true, cell: (row) => row.batches },
+            { label: c.finished, end: true, cell: (row) => row.finished },
           ]}
         />
       )}

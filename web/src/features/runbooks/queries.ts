@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, must } from "../../api/client";
-import { allPages } from "../../api/pages";
-import type { Id, Page, Runbook, RunbookSummary, RunbookVersion } from "../../api/types";
+import { whole } from "../../api/pages";
+import type { Id, Runbook, RunbookSummary, RunbookVersion } from "../../api/types";
 import { useCustomer } from "../../app/session";
 
 export function useRunbooks() {
@@ -9,11 +9,7 @@ export function useRunbooks() {
   return useQuery({
     queryKey: [customer, "runbooks"],
     queryFn: () =>
-      allPages((cursor) =>
-        must<Page<RunbookSummary>>(
-          api.GET("/customers/{customer}/runbooks", { params: { path: { customer }, query: { cursor } } }),
-        ),
-      ),
+      whole<RunbookSummary>(api.GET("/customers/{customer}/runbooks", { params: { path: { customer } } })),
   });
 }
 
@@ -45,12 +41,10 @@ export function useRunbookVersions(id: Id) {
   return useQuery({
     queryKey: [customer, "runbook", id, "versions"],
     queryFn: () =>
-      allPages((cursor) =>
-        must<Page<RunbookVersion>>(
-          api.GET("/customers/{customer}/runbooks/{runbook}/versions", {
-            params: { path: { customer, runbook: id }, query: { cursor } },
-          }),
-        ),
+      whole<RunbookVersion>(
+        api.GET("/customers/{customer}/runbooks/{runbook}/versions", {
+          params: { path: { customer, runbook: id } },
+        }),
       ),
   });
 }

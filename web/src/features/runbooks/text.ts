@@ -6,7 +6,14 @@ export const text = {
   empty: "No runbook yet",
   emptyText:
     "A new one is filled in for a move from one Active Directory to another; add the join account and save.",
-  columns: { name: "Name", way: "From → to", version: "Version", changed: "Saved", batches: "Batches" },
+  columns: {
+    name: "Name",
+    way: "From → to",
+    version: "Version",
+    changed: "Saved",
+    batches: "Batches",
+    finished: "Finished on",
+  },
   newTitle: "New runbook",
   delete: "Remove",
   deleteTitle: "Remove this runbook?",

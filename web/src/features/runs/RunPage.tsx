@@ -1,10 +1,13 @@
 // One run as it happens: steps with progress, what became of each user, and the log.
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { queryClient } from "../../api/query";
 import type { Run, RunUser } from "../../api/types";
+import { useCustomer } from "../../app/session";
 import { count, duration } from "../../app/time";
 import { runKind, runWord, userResult } from "../../app/words";
 import { Badge } from "../../ui/Badge";
 import { DataTable } from "../../ui/DataTable";
+import { AskButton } from "../../ui/Dialogs";
 import { Facts } from "../../ui/Facts";
 import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
@@ -12,7 +15,7 @@ import { ProblemNote } from "../../ui/ProblemNote";
 import { Time, useNow } from "../../ui/Time";
 import { LogView } from "../agent-logs/LogView";
 import { useAgentLogs } from "../agent-logs/queries";
-import { isOpen, useRun } from "./queries";
+import { isOpen, undoRun, useRun, withdrawRun } from "./queries";
 import { Steps } from "./Steps";
 import { text } from "./text";
 
@@ -22,12 +25,48 @@ export default function RunPage() {
   const run = query.data;
   const crumb = <Link to="/runs">{text.title}</Link>;
   return (
-    <Page title={run ? text.title_(run.summary.device_name) : text.title} crumb={crumb}>
+    <Page
+      title={run ? text.title_(run.summary.device_name) : text.title}
+      crumb={crumb}
+      actions={run && <Actions run={run} />}
+    >
       <ProblemNote error={query.error} />
       {query.isPending && <Loading />}
       {run && <Content run={run} />}
     </Page>
   );
+}
+
+function Actions({ run }: { run: Run }) {
+  const customer = useCustomer();
+  const navigate = useNavigate();
+  const { id, state, result, kind } = run.summary;
+  const refresh = () => queryClient.invalidateQueries({ queryKey: [customer] });
+  const undo = async () => {
+    const made = await undoRun(customer, id);
+    await refresh();
+    await navigate({ to: `/runs/${made.id}` });
+  };
+  if (state === "ordered") {
+    return (
+      <AskButton
+        label={text.withdraw}
+        title={text.withdrawTitle}
+        confirm={text.withdraw}
+        onConfirm={() => withdrawRun(customer, id).then(refresh)}
+      >
+        <p>{text.withdrawText}</p>
+      </AskButton>
+    );
+  }
+  if (kind === "run" && (result === "migrated" || result === "held")) {
+    return (
+      <AskButton label={text.undo} title={text.undoTitle} confirm={text.undo} onConfirm={undo}>
+        <p>{text.undoText}</p>
+      </AskButton>
+    );
+  }
+  return null;
 }
 
 function Content({ run }: { run: Run }) {

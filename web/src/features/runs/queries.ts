@@ -33,6 +33,16 @@ export function useRuns(filter: RunFilter) {
   );
 }
 
+export const undoRun = (customer: Id, run: Id) =>
+  must<RunSummary>(
+    api.POST("/customers/{customer}/runs/{run}/undo", { params: { path: { customer, run } } }),
+  );
+
+export const withdrawRun = (customer: Id, run: Id) =>
+  must<RunSummary>(
+    api.POST("/customers/{customer}/runs/{run}/withdraw", { params: { path: { customer, run } } }),
+  );
+
 export function useRun(id: Id) {
   const customer = useCustomer();
   return useQuery({

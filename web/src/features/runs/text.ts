@@ -27,6 +27,13 @@ export const text = {
   emptyText:
     "Runs begin when a device with a trusted agent is in a batch whose window is open. The page of a device says why it does or does not run.",
   toDevices: "Open the devices",
+  withdraw: "Withdraw the order",
+  withdrawTitle: "Withdraw this order?",
+  withdrawText: "The device has not begun. It does not run this runbook until it is ordered again.",
+  undo: "Take the device back",
+  undoTitle: "Take this device back to the source?",
+  undoText:
+    "The agent undoes everything from what was saved and joins the source again. Users sign in to the source afterwards.",
   title_: (device: string) => `Run on ${device}`,
   summary: "Summary",
   names: {

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, must } from "../../api/client";
-import { usePages } from "../../api/pages";
+import { usePages, whole } from "../../api/pages";
 import type { Id, Job, Message, Page, Schedule } from "../../api/types";
 import { useCustomer } from "../../app/session";
 
@@ -33,6 +33,22 @@ export function useJob(id: Id) {
     queryFn: () =>
       must<Job>(api.GET("/customers/{customer}/jobs/{job}", { params: { path: { customer, job: id } } })),
     refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? 2000 : false),
+  });
+}
+
+export const cancelJob = (customer: Id, job: Id) =>
+  must<Job>(api.POST("/customers/{customer}/jobs/{job}/cancel", { params: { path: { customer, job } } }));
+
+/** The parts of a cycle. */
+export function useParts(id: Id, open: boolean) {
+  const customer = useCustomer();
+  return useQuery({
+    queryKey: [customer, "job", id, "parts"],
+    queryFn: () =>
+      whole<Job>(
+        api.GET("/customers/{customer}/jobs/{job}/children", { params: { path: { customer, job: id } } }),
+      ),
+    refetchInterval: open && 2000,
   });
 }
 

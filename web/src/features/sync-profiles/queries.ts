@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, must } from "../../api/client";
-import { allPages } from "../../api/pages";
+import { whole } from "../../api/pages";
 import { queryClient } from "../../api/query";
-import type { Id, Job, Page, SyncProfile } from "../../api/types";
+import type { Id, Job, SyncProfile } from "../../api/types";
 import { useCustomer } from "../../app/session";
 
 export function useSyncProfiles() {
@@ -10,12 +10,10 @@ export function useSyncProfiles() {
   return useQuery({
     queryKey: [customer, "sync-profiles"],
     queryFn: () =>
-      allPages((cursor) =>
-        must<Page<SyncProfile>>(
-          api.GET("/customers/{customer}/sync-profiles", {
-            params: { path: { customer }, query: { cursor } },
-          }),
-        ),
+      whole<SyncProfile>(
+        api.GET("/customers/{customer}/sync-profiles", {
+          params: { path: { customer } },
+        }),
       ),
   });
 }

@@ -1,8 +1,10 @@
 // How matching came to its decision, in sentences.
 import { Link } from "@tanstack/react-router";
-import type { Explanation, ObjectRef } from "../../api/types";
+import type { Explanation, Id, ObjectRef } from "../../api/types";
 import { translationState } from "../../app/words";
 import { Badge } from "../../ui/Badge";
+import { Loading } from "../../ui/Loading";
+import { useObject } from "../objects/queries";
 import { text } from "./text";
 
 export function ExplanationView({ explanation }: { explanation: Explanation }) {
@@ -16,13 +18,13 @@ export function ExplanationView({ explanation }: { explanation: Explanation }) {
           <li key={sentence}>{sentence}</li>
         ))}
       </ol>
-      {explanation.candidates.length > 0 && (
+      {explanation.candidate_ids.length > 0 && (
         <>
           <h3>{text.candidates}</h3>
           <ul className="stack tight">
-            {explanation.candidates.map((one) => (
-              <li key={one.id}>
-                <ObjectLine object={one} />
+            {explanation.candidate_ids.map((id) => (
+              <li key={id}>
+                <Candidate id={id} />
               </li>
             ))}
           </ul>
@@ -30,6 +32,12 @@ export function ExplanationView({ explanation }: { explanation: Explanation }) {
       )}
     </div>
   );
+}
+
+function Candidate({ id }: { id: Id }) {
+  const { data, error } = useObject(id);
+  if (data) return <ObjectLine object={data.object} />;
+  return error ? <code>{id}</code> : <Loading />;
 }
 
 export function ObjectLine({ object }: { object: ObjectRef }) {
