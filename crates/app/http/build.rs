@@ -12,17 +12,8 @@ fn main() -> std::io::Result<()> {
     let dist = root.join("../../../web/dist");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     println!("cargo:rerun-if-changed=build.rs");
-    // Watching a path that does not exist would run this at every build; its parent exists.
-    let watched = if dist.is_dir() {
-        dist.clone()
-    } else {
-        root.join("../../..").join("Cargo.toml")
-    };
-    println!("cargo:rerun-if-changed={}", watched.display());
-    println!(
-        "cargo:rerun-if-changed={}",
-        root.join("../../../web/index.html").display()
-    );
+    // While there is no console this runs at every build: its appearance must not be missed.
+    println!("cargo:rerun-if-changed={}", dist.display());
 
     let mut files = Vec::new();
     if dist.join("index.html").is_file() {

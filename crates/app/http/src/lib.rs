@@ -69,7 +69,6 @@ impl Deref for App {
 }
 
 /// Everything the server answers.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (open, _) = routes::open().split_for_parts();
     let (closed, _) = routes::closed().split_for_parts();
