@@ -17,6 +17,8 @@ mod migrate;
 mod record;
 mod store;
 mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tx;
 mod value;
 mod writer;

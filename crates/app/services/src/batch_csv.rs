@@ -190,6 +190,8 @@ pub(crate) fn read_names(file: &[u8]) -> Result<Vec<Named>, BatchError> {
     // Excel writes a byte order mark, and semicolons where the comma is the decimal sign.
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let text = std::str::from_utf8(file).map_err(|error| unreadable(error.to_string()))?;
+    // The reader counts lines by `\n` and takes a `\r\n` for the next record's.
+    let text = text.replace("\r\n", "\n");
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') && !first.contains(',') {
         b';'

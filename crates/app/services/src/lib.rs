@@ -12,6 +12,7 @@ mod audit;
 mod batch_csv;
 mod batches;
 mod bus;
+mod by_hand;
 mod certificate;
 mod clock;
 mod connectors;

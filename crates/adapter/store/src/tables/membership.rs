@@ -13,7 +13,7 @@ use crate::{
 use gw_model::{BatchId, CustomerId, DeviceId};
 
 const MEMBER: &str = "SELECT d.id, d.name, d.serial, \
-                      CASE WHEN d.trust = 'trusted' THEN 1 ELSE 0 END";
+                      CAST(CASE WHEN d.trust = 'trusted' THEN 1 ELSE 0 END AS BIGINT)";
 /// Devices of a catch-all; `$1` is the batch, `$2` its source.
 const CAUGHT: &str = " FROM device d WHERE d.directory = $2 \
     AND NOT EXISTS (SELECT 1 FROM batch_exempt e WHERE e.batch = $1 AND e.device = d.id) \

@@ -7,7 +7,9 @@ use gw_wire::{
     codes::{self, Refusal},
     httpsig::{RequestSignature, UnverifiedRequest, sign_answer},
     keys::PublicKey,
-    op, server,
+    op,
+    private::PrivateBody,
+    server,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -192,6 +194,22 @@ impl Services {
 
 pub(super) fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     Ok(serde_json::to_vec(value)?)
+}
+
+impl Contact<'_> {
+    /// Reads a body that is sealed to the server, of this version of the protocol.
+    pub(super) fn read_private<T: serde::de::DeserializeOwned>(
+        &self,
+        operation: &str,
+        version: impl Fn(&T) -> u32,
+    ) -> Result<T, Failure> {
+        let sealed: PrivateBody = read(&self.call.body, |body: &PrivateBody| body.v)?;
+        let agent = &self.agent.record;
+        let plain = sealed
+            .open(operation, &self.ring.escrow, agent.customer, agent.device)
+            .map_err(|_| codes::BODY_MALFORMED)?;
+        read(&plain, version)
+    }
 }
 
 /// Reads a body of this version of the protocol.

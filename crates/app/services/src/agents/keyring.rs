@@ -9,6 +9,7 @@ use gw_wire::{
     bytes::decode,
     keys::{KeyId, PublicKey, SigningKey},
     keyset::{KeySet, KeyUse, SignedKeySet, SigningKeyEntry},
+    seal::RecipientKey,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(crate) struct KeyRing {
     pub(crate) signing: SigningKey,
     /// Keys that signed earlier, for proofs in reports.
     pub(crate) verifying: Vec<PublicKey>,
+    /// What agents seal to, oldest first: one that was away may know an earlier one.
+    pub(crate) escrow: Vec<RecipientKey>,
     pub(crate) key_set: SignedKeySet,
     pub(crate) epoch: u64,
 }
@@ -128,6 +131,9 @@ impl Services {
             root: root.id(),
             signing: self.open_key(signing)?,
             verifying,
+            escrow: of(KeyPurpose::Escrow)
+                .map(|key| self.open_escrow(key))
+                .collect::<Result<_, _>>()?,
             key_set,
             epoch: u64::try_from(customer.epoch).unwrap_or(0),
         })
@@ -164,6 +170,13 @@ impl Services {
         let context = key_context(key.customer, &key.key_id);
         let pkcs8 = self.sealer.open(&context, &key.sealed_private)?;
         SigningKey::from_pkcs8(&pkcs8).map_err(|error| Internal(Box::new(error)))
+    }
+
+    fn open_escrow(&self, key: &CustomerKey) -> Result<RecipientKey, Internal> {
+        let context = key_context(key.customer, &key.key_id);
+        let private = self.sealer.open(&context, &key.sealed_private)?;
+        let public = decode(&key.public_key).unwrap_or_default();
+        RecipientKey::from_parts(&private, &public).map_err(|error| Internal(Box::new(error)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `report`: what happened on a device, taken once and in order.
 
 use super::{
-    contact::{Contact, Failure, json, read},
+    contact::{Contact, Failure, json},
     keyring::KeyRing,
     stage::{Prepared, prepared_setting},
 };
@@ -16,6 +16,7 @@ use gw_store::{
 use gw_wire::{
     PROTOCOL_VERSION, codes,
     envelope::Proof,
+    op,
     order::OrderHeader,
     report::{ProgressEntry, Report, ReportAnswer, ReportBody, ReportRequest, RunReport},
     seal::Purpose,
@@ -52,7 +53,8 @@ enum Taken {
 
 impl Services {
     pub(super) async fn report(&self, contact: &Contact<'_>) -> Result<Vec<u8>, Failure> {
-        let request: ReportRequest = read(&contact.call.body, |body: &ReportRequest| body.v)?;
+        let request: ReportRequest =
+            contact.read_private(op::REPORT, |body: &ReportRequest| body.v)?;
         if request
             .reports
             .windows(2)

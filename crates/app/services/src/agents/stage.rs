@@ -2,7 +2,7 @@
 //! gets its own machine secret, the pairs it has seen, and the grade of its way back.
 
 use super::{
-    contact::{Contact, Failure, json, read},
+    contact::{Contact, Failure, json},
     keyring::KeyRing,
     orders::{directory_facts, key_id},
 };
@@ -20,6 +20,7 @@ use gw_store::{
 use gw_wire::{
     PROTOCOL_VERSION, codes,
     envelope::Envelope,
+    op,
     pack::Encoding,
     seal::Purpose,
     secret::SecretBytes,
@@ -57,7 +58,8 @@ pub(super) struct Underway {
 
 impl Services {
     pub(super) async fn stage(&self, contact: &Contact<'_>) -> Result<Vec<u8>, Failure> {
-        let request: StageRequest = read(&contact.call.body, |body: &StageRequest| body.v)?;
+        let request: StageRequest =
+            contact.read_private(op::STAGE, |body: &StageRequest| body.v)?;
         if request.recipient.len() != 32 || request.sids.len() > SIDS {
             return Err(codes::BODY_MALFORMED.into());
         }

@@ -1,12 +1,12 @@
 //! `return`: a device that has left and does not reach the target gets a fresh machine secret of
 //! its source account. The old one is never kept.
 
-use super::contact::{Contact, Failure, json, read};
+use super::contact::{Contact, Failure, json};
 use crate::{Actor, Services};
 use gw_model::{DeviceTrust, RunKind};
 use gw_store::{Lane, OrderState, Tx};
 use gw_wire::{
-    PROTOCOL_VERSION, codes,
+    PROTOCOL_VERSION, codes, op,
     seal::Purpose,
     secret::SecretBytes,
     stage::{MachineJoin, ReturnAnswer, ReturnRequest, ReturnTicket},
@@ -14,7 +14,8 @@ use gw_wire::{
 
 impl Services {
     pub(super) async fn way_back(&self, contact: &Contact<'_>) -> Result<Vec<u8>, Failure> {
-        let request: ReturnRequest = read(&contact.call.body, |body: &ReturnRequest| body.v)?;
+        let request: ReturnRequest =
+            contact.read_private(op::RETURN, |body: &ReturnRequest| body.v)?;
         if request.recipient.len() != 32 {
             return Err(codes::BODY_MALFORMED.into());
         }
