@@ -15,9 +15,11 @@ use gw_wire::{
     keys::KeyError,
     keyset::{KeySet, KeySetError, KeyUse, Trust},
     op,
+    private::{self, PrivateBody},
+    seal::SealError,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// A request did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,9 @@ pub enum CallError {
     /// The key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The key set names no key that can be sealed to.
+    #[error("the request cannot be sealed to the server: {0}")]
+    Seal(#[from] SealError),
 }
 
 fn sentence(problem: &Problem) -> String {
@@ -119,7 +124,8 @@ impl Line<'_> {
         loop {
             let root = self.identity.root.ok_or(CallError::NoPsk)?;
             let keys = self.identity.keys().ok_or(CallError::NoPsk)?;
-            let (raw, signature) = self.send(operation, &root.to_string(), &body)?;
+            let sent = self.sealed(operation, &body, &keys)?;
+            let (raw, signature) = self.send(operation, &root.to_string(), &sent)?;
             match self.believe(&raw, &signature, &keys) {
                 Ok(()) => {}
                 // A key or a root that is new to us: hello brings the key set, or says who it is.
@@ -150,6 +156,24 @@ impl Line<'_> {
             }
             return Err(CallError::Refused(problem));
         }
+    }
+
+    /// What says something of the people on the device is sealed to the server.
+    fn sealed<'b>(
+        &self,
+        operation: &str,
+        body: &'b [u8],
+        keys: &KeySet,
+    ) -> Result<Cow<'b, [u8]>, CallError> {
+        let Some(enrolled) = &self.identity.enrolled else {
+            return Ok(body.into());
+        };
+        if !private::OPERATIONS.contains(&operation) {
+            return Ok(body.into());
+        }
+        let (customer, device) = (enrolled.customer, enrolled.device);
+        let sealed = PrivateBody::seal(operation, body, &keys.escrow_key, customer, device)?;
+        Ok(to_json(&sealed).into())
     }
 
     fn send(

@@ -519,6 +519,13 @@ def vectors(path):
     check("escrow", raw_public(escrow) == unb64(keys["escrow_key"]) and open_sealed(
         "godwit escrow v1", box["header"], box["sealed"], escrow)[1].decode()
         == v["escrow"]["secret"])
+    private = v["private"]["body"]["private"]
+    packed = json.loads(hpke_open(
+        escrow, unb64(private["enc"]), f"godwit private v1|{mine[0]}|{mine[1]}|-".encode(),
+        sha256(v["private"]["op"].encode()), unb64(private["ciphertext"])))
+    plain = unb64(packed["data"])
+    check("private request", (zlib.decompress(plain) if packed["encoding"] == "zlib" else plain)
+          == v["private"]["request"].encode())
     print(json.dumps({"vectors": path, "checked": len(checked), "ok": True}))
     return 0
 

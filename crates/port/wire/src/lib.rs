@@ -19,6 +19,7 @@ pub mod keys;
 pub mod keyset;
 pub mod order;
 pub mod pack;
+pub mod private;
 pub mod psk;
 pub mod replay;
 pub mod report;

@@ -24,6 +24,8 @@ pub enum Purpose {
     Return,
     /// A secret for the administrator, to the escrow key.
     Escrow,
+    /// The body of a request, to the escrow key.
+    Private,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::Stage => "godwit stage v1",
             Self::Return => "godwit return v1",
             Self::Escrow => "godwit escrow v1",
+            Self::Private => "godwit private v1",
         }
     }
 }

@@ -224,7 +224,9 @@ impl Agent {
                     format!("{}: {}", problem.code, problem.title),
                 )
             }
-            CallError::NoPsk => (EventCode::SERVER_UNREACHABLE, error.to_string()),
+            CallError::NoPsk | CallError::Seal(_) => {
+                (EventCode::SERVER_UNREACHABLE, error.to_string())
+            }
             CallError::State(_) | CallError::Key(_) => {
                 return Err(match error {
                     CallError::State(error) => error.into(),

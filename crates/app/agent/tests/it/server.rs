@@ -13,6 +13,7 @@ use gw_wire::{
     op,
     order::{OrderBody, OrderHeader, OrderKind, RunbookRef},
     pack::Encoding,
+    private::PrivateBody,
     psk::Psk,
     replay::NonceCache,
     report::{Report, ReportAnswer, ReportRequest},
@@ -204,7 +205,7 @@ impl Server {
             }
             op::STAGE => {
                 self.log.push(op::STAGE);
-                let request: StageRequest = parse(body)?;
+                let request: StageRequest = self.parse_private(op, body, device)?;
                 let package = self.stage.as_ref().map_err(|refusal| *refusal)?;
                 let (order, run) = (request.order, request.run);
                 let header = self.package_header(Purpose::Stage, device, key.id(), order, run, now);
@@ -213,7 +214,7 @@ impl Server {
             }
             op::RETURN => {
                 self.log.push(op::RETURN);
-                let request: ReturnRequest = parse(body)?;
+                let request: ReturnRequest = self.parse_private(op, body, device)?;
                 let ticket = self.ticket.as_ref().map_err(|refusal| *refusal)?;
                 let (order, run) = (request.order, request.run);
                 let header =
@@ -223,7 +224,7 @@ impl Server {
             }
             op::REPORT => {
                 self.log.push(op::REPORT);
-                let request: ReportRequest = parse(body)?;
+                let request: ReportRequest = self.parse_private(op, body, device)?;
                 for report in request.reports {
                     let known = self.reports.iter().any(|old| old.key == report.key);
                     assert!(report.sequence <= self.accepted + 1, "in order");
@@ -239,6 +240,18 @@ impl Server {
             }
             _ => Err(codes::OPERATION_UNKNOWN),
         }
+    }
+
+    fn parse_private<T: DeserializeOwned>(
+        &self,
+        op: &str,
+        body: &[u8],
+        device: DeviceId,
+    ) -> Result<T, Refusal> {
+        let sealed: PrivateBody = parse(body)?;
+        let escrow = std::slice::from_ref(&self.escrow);
+        let opened = sealed.open(op, escrow, self.customer, device);
+        parse(&opened.map_err(|_| codes::BODY_MALFORMED)?)
     }
 
     fn package_header(

@@ -9,6 +9,7 @@ use gw_wire::{
     keyset::Trust,
     op,
     order::OrderHeader,
+    private::PrivateBody,
     seal::Purpose,
     stage::{PackageHeader, StagePackage},
     transcript::transcript_hash,
@@ -177,6 +178,25 @@ fn build(old: &Value) -> Value {
             serde_json::to_value(made).unwrap()
         },
     );
+    let request = br#"{"v":1,"reports":[]}"#;
+    let private = keep(
+        &old["private"]["body"],
+        |old| {
+            serde_json::from_value::<PrivateBody>(old.clone())
+                .ok()
+                .and_then(|body| {
+                    body.open(op::REPORT, &[escrow()], customer(), device())
+                        .ok()
+                })
+                == Some(request.to_vec())
+        },
+        || {
+            let keys = key_set().verify(&Trust::Pin(psk.pin)).unwrap();
+            let made =
+                PrivateBody::seal(op::REPORT, request, &keys.escrow_key, customer(), device());
+            serde_json::to_value(made.unwrap()).unwrap()
+        },
+    );
     json!({
         "now": NOW,
         "psk": {
@@ -217,6 +237,11 @@ fn build(old: &Value) -> Value {
             "escrow_private_hex": hex::encode(escrow().expose_private()),
             "secret": "an example secret",
             "escrowed": escrowed,
+        },
+        "private": {
+            "op": op::REPORT,
+            "request": text(request),
+            "body": private,
         },
         "codes": gw_wire::codes::REFUSALS.iter()
             .map(|refusal| json!([refusal.status, refusal.code])).collect::<Vec<_>>(),
