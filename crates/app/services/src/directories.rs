@@ -449,15 +449,10 @@ impl Services {
         if record.domain == domain {
             return Ok(());
         }
-        let (customer, id, domain) = (record.customer, record.id, domain.to_owned());
+        let (id, domain) = (record.id, domain.to_owned());
         self.store
             .write(Lane::Agents, async move |tx: &mut Tx| {
-                if let Some(mut held) = tx.directory(customer, id).await? {
-                    held.domain = domain.clone();
-                    let revision = held.revision;
-                    tx.update_directory(&held, revision).await?;
-                }
-                Ok::<(), gw_store::StoreError>(())
+                tx.set_directory_domain(id, &domain).await
             })
             .await?;
         Ok(())

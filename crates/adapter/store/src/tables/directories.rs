@@ -115,6 +115,20 @@ impl Tx {
         Ok(done == 1)
     }
 
+    /// Keeps the domain's name once it was read. Nobody's edit, so the revision stays.
+    pub async fn set_directory_domain(
+        &mut self,
+        id: DirectoryId,
+        domain: &str,
+    ) -> Result<(), StoreError> {
+        self.exec(
+            "UPDATE directory SET domain = $2 WHERE id = $1",
+            args![id, domain],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// The names of what uses a directory: profiles and batches.
     pub async fn directory_users(&mut self, id: DirectoryId) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT name FROM profile WHERE source = $1 OR target = $1 \

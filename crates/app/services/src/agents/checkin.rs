@@ -22,6 +22,7 @@ impl Services {
             return Err(codes::BODY_MALFORMED.into());
         }
         let (agent, now) = (&contact.agent.record, self.now());
+        let mark = self.agents.mark();
         if self.agents.is_clone(agent.id, &request.facts.boot_id) {
             self.hold_clone(agent).await?;
             return Err(codes::CONFLICT.into());
@@ -54,7 +55,7 @@ impl Services {
         let holds =
             !request.holding.is_empty() || request.running.is_some() || !answer.orders.is_empty();
         if !holds && answer.trust == DeviceTrust::Trusted {
-            self.agents.set_idle(agent.id, now);
+            self.agents.set_idle(agent.id, now, mark);
         }
         json(&answer)
     }

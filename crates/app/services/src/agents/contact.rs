@@ -137,13 +137,14 @@ impl Services {
                 Err(codes::KEY_UNKNOWN.into())
             };
         }
+        let mark = self.agents.mark();
         let record = self.store.read().await?.agent_by_key(&key_id).await?;
         let record = record
             .filter(|held| held.customer == customer)
             .ok_or(codes::KEY_UNKNOWN)?;
         let key: PublicKey = serde_json::from_str(&record.signing_key)?;
         let known = Arc::new(Known { record, key });
-        self.agents.remember(&known);
+        self.agents.remember(&known, mark);
         Ok(known)
     }
 

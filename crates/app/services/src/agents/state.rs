@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct AgentState {
     seen: Mutex<HashMap<AgentId, DateTime<Utc>>>,
     boots: Mutex<HashMap<AgentId, Vec<String>>>,
     poll_minutes: AtomicU32,
+    /// Rises whenever something is forgotten: what was read before does not count any more.
+    changes: AtomicU64,
     pub(crate) hello: HelloNonces,
     nonces: Mutex<NonceCache>,
     pub(crate) refusals: Refusals,
@@ -67,6 +69,7 @@ impl AgentState {
             seen: Mutex::default(),
             boots: Mutex::default(),
             poll_minutes: AtomicU32::new(0),
+            changes: AtomicU64::new(0),
             hello: hello_nonces(store, sealer, entropy).await?,
             nonces: Mutex::new(NonceCache::new(now.timestamp(), NONCES)),
             refusals: Refusals::default(),
@@ -112,9 +115,15 @@ impl AgentState {
             .cloned()
     }
 
-    pub(crate) fn remember(&self, known: &Arc<Known>) {
-        if !self.shared {
-            let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+    /// Taken before something is read, and given back when it is to be remembered: a change in
+    /// between, such as a revocation, is not overwritten by what was read before it.
+    pub(crate) fn mark(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn remember(&self, known: &Arc<Known>, mark: u64) {
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !self.shared && self.mark() == mark {
             all.insert(known.record.key_id.clone(), Arc::clone(known));
         }
     }
@@ -136,6 +145,7 @@ impl AgentState {
 
     /// Agents changed: their rows are read again.
     pub(crate) fn forget_agents(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -145,10 +155,12 @@ impl AgentState {
 
     /// What devices are to do may have changed: it is worked out again.
     pub(crate) fn forget_devices(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         lock(&self.idle).clear();
     }
 
     pub(crate) fn forget_device(&self, agent: AgentId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         lock(&self.idle).remove(&agent);
     }
 
@@ -160,8 +172,11 @@ impl AgentState {
                 .is_some_and(|until| now < *until)
     }
 
-    pub(crate) fn set_idle(&self, agent: AgentId, now: DateTime<Utc>) {
-        lock(&self.idle).insert(agent, now + IDLE);
+    pub(crate) fn set_idle(&self, agent: AgentId, now: DateTime<Utc>, mark: u64) {
+        let mut idle = lock(&self.idle);
+        if self.mark() == mark {
+            idle.insert(agent, now + IDLE);
+        }
     }
 
     pub(crate) fn heard_of(&self, agent: AgentId, now: DateTime<Utc>) {
