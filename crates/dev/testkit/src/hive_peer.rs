@@ -32,6 +32,23 @@ pub fn remap_key_by_key(
     Ok(changed)
 }
 
+/// What such a program does without the setting: visits every key by its handle, reads and
+/// translates its descriptor. Answers how many would change.
+///
+/// # Errors
+/// When the hive is damaged.
+pub fn translate_every_key(hive: &Hive, map: &SidMap, mode: Mode) -> Result<u64, HiveError> {
+    let mut changed = 0;
+    let mut stack = vec![hive.root()?];
+    while let Some(key) = stack.pop() {
+        if let Ok(Translated::Changed { .. }) = translate(key.descriptor()?, map, mode) {
+            changed += 1;
+        }
+        stack.extend(key.subkeys()?);
+    }
+    Ok(changed)
+}
+
 fn collect(key: Key<'_>, paths: &mut Vec<String>) -> Result<(), HiveError> {
     paths.push(key.path());
     for subkey in key.subkeys()? {
