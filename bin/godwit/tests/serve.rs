@@ -24,8 +24,8 @@ impl Server {
             .stderr(log(dir))
             .spawn()
             .unwrap();
-        while !agent(dir).is_some_and(|agent| agent.get(url(port, "/api/v1/health")).call().is_ok())
-        {
+        let answers = || agent(dir)?.get(url(port, "/api/v1/health")).call().ok();
+        while answers().is_none() {
             assert!(
                 began.elapsed() < PATIENCE,
                 "the server does not answer: {}",

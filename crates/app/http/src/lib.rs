@@ -7,8 +7,8 @@
 //! - the routes and `docs/openapi.json` are one thing: both come from the same
 //!   declarations, and a test compares them;
 //! - every route below `/api/v1` but the few open ones refuses a request
-//!   without a session ([`auth`]);
-//! - no body is buffered beyond its limit ([`body`]);
+//!   without a session (`auth`);
+//! - no body is buffered beyond its limit (`body`);
 //! - no secret is in a path, a query or a log line.
 
 mod agent;

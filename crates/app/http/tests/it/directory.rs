@@ -41,9 +41,10 @@ impl FakeDirectory {
         sid
     }
 
-    fn facts() -> DomainFacts {
+    fn domain(settings: &ConnectionSettings) -> DomainFacts {
+        let name = settings.host.trim_start_matches("dc1.");
         DomainFacts {
-            dns_name: "source.test".into(),
+            dns_name: name.into(),
             netbios_name: "SOURCE".into(),
             realm: "SOURCE.TEST".into(),
             dn: "DC=source,DC=test".into(),
@@ -74,19 +75,23 @@ impl DirectoryReader for FakeDirectory {
 
     fn facts<'a>(
         &'a self,
-        _: &'a ConnectionSettings,
+        settings: &'a ConnectionSettings,
     ) -> BoxFuture<'a, Result<DomainFacts, DirectoryError>> {
-        Box::pin(async { Ok(Self::facts()) })
+        Box::pin(async { Ok(Self::domain(settings)) })
     }
 
     fn import<'a>(
         &'a self,
-        _: &'a ConnectionSettings,
+        settings: &'a ConnectionSettings,
         _: &'a ImportRequest,
         sink: &'a mut dyn ImportSink,
     ) -> BoxFuture<'a, Result<ImportSummary, DirectoryError>> {
         Box::pin(async move {
-            let all = self.objects.lock().unwrap().clone();
+            let mut all = self.objects.lock().unwrap().clone();
+            // Both directories know the people; the computers are still in the source.
+            if !settings.host.contains("source") {
+                all.retain(|one| one.kind != ObjectKind::Computer);
+            }
             for kind in [ObjectKind::User, ObjectKind::Group, ObjectKind::Computer] {
                 let objects: Vec<_> = all.iter().filter(|one| one.kind == kind).cloned().collect();
                 sink.page(ImportPage {
@@ -97,7 +102,7 @@ impl DirectoryReader for FakeDirectory {
                 .await?;
             }
             Ok(ImportSummary {
-                facts: Self::facts(),
+                facts: Self::domain(settings),
                 counts: Default::default(),
                 unusable: Vec::new(),
             })

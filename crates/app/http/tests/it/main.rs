@@ -9,3 +9,4 @@ mod directory;
 mod harness;
 mod hostile;
 mod openapi;
+mod story;
