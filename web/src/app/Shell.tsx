@@ -91,7 +91,7 @@ function TopBar({ open, toggle }: { open: boolean; toggle: () => void }) {
       >
         {open ? text.closeMenu : text.menu}
       </button>
-      <Link to="/" className="brand">
+      <Link to="/" className="brand" aria-label={text.product}>
         <img src="/favicon.svg" alt="" />
         <span className="word">{text.product}</span>
       </Link>

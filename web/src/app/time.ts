@@ -1,10 +1,10 @@
 // Times in the viewer's zone, with UTC at hand.
 
-export type TimeStyle = "full" | "clock" | "date";
+export type TimeStyle = "full" | "log" | "date";
 
 const STYLES: Record<TimeStyle, Intl.DateTimeFormatOptions> = {
   full: { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
-  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  log: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" },
   date: { year: "numeric", month: "short", day: "numeric" },
 };
 
@@ -52,6 +52,11 @@ export function windowTime(now: Date, zone: "local" | "utc"): string {
 /** What an input of type datetime-local gives, as the API wants it. */
 export function withSeconds(text: string): string {
   return /T\d\d:\d\d$/.test(text) ? `${text}:00` : text;
+}
+
+/** `1 error`, `2 errors`. */
+export function counted(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 export function count(number: number): string {

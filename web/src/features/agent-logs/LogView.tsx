@@ -23,7 +23,7 @@ export function LogView({ label, logs, empty, withDevice }: Props) {
         <ol>
           {logs.items.map((line) => (
             <li key={`${line.device_id} ${line.seq}`} data-code={line.code}>
-              <Time at={line.at} style="clock" />
+              <Time at={line.at} style="log" />
               <span>
                 <Badge word={severity[line.severity]} />
               </span>

@@ -49,7 +49,7 @@ export default function AuditPage() {
           columns={[
             { label: c.at, cell: (row) => <Time at={row.last_at} /> },
             { label: c.actor, cell: (row) => row.actor },
-            { label: c.action, cell: (row) => <code className="small">{row.action}</code> },
+            { label: c.action, cell: (row) => <code className="small nowrap">{row.action}</code> },
             { label: c.detail, cell: (row) => <span className="wrap-anywhere">{row.detail}</span> },
             { label: c.source, cell: (row) => row.source ?? "–" },
             { label: c.count, end: true, cell: (row) => count(row.count) },

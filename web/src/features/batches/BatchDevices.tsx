@@ -15,7 +15,7 @@ import { ProblemNote } from "../../ui/ProblemNote";
 import { SearchField } from "../../ui/SearchField";
 import { useDevices } from "../devices/queries";
 import { CsvBox } from "./CsvBox";
-import { addDevices, removeDevice, useBatchDevices } from "./queries";
+import { addDevices, importList, listAddress, removeDevice, useBatchDevices, useMembers } from "./queries";
 import { text } from "./text";
 
 export function BatchDevices({ batch }: { batch: Batch }) {
@@ -78,9 +78,17 @@ export function BatchDevices({ batch }: { batch: Batch }) {
           ]}
         />
       </section>
+      {batch.mode === "all_except" && <Members batch={batch.id} />}
       <div className="columns">
         <AddBox batch={batch} listed={new Set(list.items.map((one) => one.device_id))} refresh={refresh} />
-        <CsvBox batch={batch.id} refresh={refresh} />
+        <CsvBox
+          title={text.csv}
+          lead={text.csvLead}
+          canMove
+          send={(csv, move) => importList(customer, batch.id, csv, move)}
+          exportAddress={listAddress(customer, batch.id)}
+          refresh={refresh}
+        />
       </div>
     </>
   );
@@ -136,6 +144,26 @@ function AddBox({ batch, listed, refresh }: AddProps) {
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+function Members({ batch }: { batch: Id }) {
+  const members = useMembers(batch);
+  const c = text.listColumns;
+  return (
+    <section className="stack tight">
+      <h2>{text.members}</h2>
+      <PagedTable
+        caption={text.members}
+        pages={members}
+        rowKey={(row) => row.device_id}
+        empty={<p className="muted">{text.noMembers}</p>}
+        columns={[
+          { label: c.name, cell: (row) => <Link to={`/devices/${row.device_id}`}>{row.name}</Link> },
+          { label: c.serial, cell: (row) => row.serial ?? "–" },
+        ]}
+      />
     </section>
   );
 }

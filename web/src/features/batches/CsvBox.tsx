@@ -1,39 +1,31 @@
-// Import and export of a batch's list.
+// A list of devices that comes as CSV, with what is wrong by line.
 import { useMutation } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import { api } from "../../api/client";
-import { problemFrom } from "../../api/problem";
-import type { CsvImport, CsvLineError, Id } from "../../api/types";
-import { useCustomer } from "../../app/session";
+import type { CsvImport, CsvLineError } from "../../api/types";
 import { DataTable } from "../../ui/DataTable";
 import { AreaField, CheckField } from "../../ui/fields";
 import { submit } from "../../ui/form";
 import { SaveBar } from "../../ui/SaveBar";
-import { isCsvImport, precheck } from "./csv";
-import { listAddress } from "./queries";
+import { precheck } from "./csv";
 import { text } from "./text";
 
-/** A refusal for lines is an answer too: it says which lines. */
-async function send(customer: Id, batch: Id, csv: string, move: boolean): Promise<CsvImport> {
-  const { data, error, response } = await api.POST("/customers/{customer}/batches/{batch}/devices/import", {
-    params: { path: { customer, batch }, query: { if_elsewhere: move ? "move" : "refuse" } },
-    headers: { "Content-Type": "text/csv" },
-    body: csv,
-    bodySerializer: (body: unknown) => body as string,
-  });
-  const body: unknown = data ?? error;
-  if (isCsvImport(body)) return body;
-  throw problemFrom(body, response.status, response.headers.get("Godwit-Request-Id"));
-}
+type Props = {
+  title: string;
+  lead: string;
+  send: (csv: string, move: boolean) => Promise<CsvImport>;
+  /** Asks about devices that are on another list. */
+  canMove?: boolean;
+  exportAddress?: string;
+  refresh: () => void;
+};
 
-export function CsvBox({ batch, refresh }: { batch: Id; refresh: () => void }) {
-  const customer = useCustomer();
+export function CsvBox({ title, lead, send, canMove, exportAddress, refresh }: Props) {
   const id = useId();
   const [csv, setCsv] = useState("");
   const [move, setMove] = useState(false);
   const [local, setLocal] = useState<CsvLineError[]>([]);
   const upload = useMutation({
-    mutationFn: () => send(customer, batch, csv, move),
+    mutationFn: () => send(csv, move),
     onSuccess: (done) => {
       if (done.ok) setCsv("");
       refresh();
@@ -52,12 +44,14 @@ export function CsvBox({ batch, refresh }: { batch: Id; refresh: () => void }) {
   return (
     <section className="card stack">
       <div className="card-head">
-        <h2>{text.csv}</h2>
-        <a className="button small" href={listAddress(customer, batch)} download="devices.csv">
-          {text.csvExport}
-        </a>
+        <h2>{title}</h2>
+        {exportAddress && (
+          <a className="button small" href={exportAddress} download="devices.csv">
+            {text.csvExport}
+          </a>
+        )}
       </div>
-      <p className="muted">{text.csvLead}</p>
+      <p className="muted">{lead}</p>
       <form className="form" onSubmit={submit(go)}>
         <div className="field">
           <label htmlFor={id}>{text.csvFile}</label>
@@ -69,7 +63,7 @@ export function CsvBox({ batch, refresh }: { batch: Id; refresh: () => void }) {
           />
         </div>
         <AreaField label={text.csvText} mono rows={4} value={csv} onChange={change} />
-        <CheckField label={text.csvMove} checked={move} onChange={setMove} />
+        {canMove && <CheckField label={text.csvMove} checked={move} onChange={setMove} />}
         <SaveBar busy={upload.isPending} error={upload.error} label={text.csvImport} />
       </form>
       <div role="status" className="stack tight">

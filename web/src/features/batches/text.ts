@@ -52,6 +52,8 @@ export const text = {
   moveHere: "Move them here",
   noDevice: "No device fits. Devices come from an import of their directory.",
   onList: "On the list",
+  members: "Devices it means now",
+  noMembers: "None.",
   csv: "CSV",
   csvLead:
     "One device per line: its name or serial number. The first line may be a header (computer, name, device or serial). Nothing is stored unless every line is good.",

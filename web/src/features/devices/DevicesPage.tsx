@@ -14,6 +14,8 @@ import { SelectField } from "../../ui/fields";
 import { Page } from "../../ui/Page";
 import { SearchField } from "../../ui/SearchField";
 import { Time } from "../../ui/Time";
+import { CsvBox } from "../batches/CsvBox";
+import { importApprovals } from "../batches/queries";
 import { useDirectoryName, useDirectoryOptions } from "../directories/queries";
 import { approve, type DeviceFilter, useDevices } from "./queries";
 import { text } from "./text";
@@ -102,7 +104,14 @@ export default function DevicesPage() {
                   />
                 ) : null,
             },
-            { label: c.name, cell: (row) => <Link to={`/devices/${row.id}`}>{row.name}</Link> },
+            {
+              label: c.name,
+              cell: (row) => (
+                <Link className="nowrap" to={`/devices/${row.id}`}>
+                  {row.name}
+                </Link>
+              ),
+            },
             { label: c.trust, cell: (row) => <Badge word={trustState[row.trust]} /> },
             { label: c.directory, cell: (row) => nameOf(row.directory_id) },
             { label: c.serial, cell: (row) => row.serial ?? "–" },
@@ -111,6 +120,12 @@ export default function DevicesPage() {
           ]}
         />
       </div>
+      <CsvBox
+        title={text.approveCsv}
+        lead={text.approveCsvLead}
+        send={(csv) => importApprovals(customer, csv)}
+        refresh={() => void queryClient.invalidateQueries({ queryKey: [customer] })}
+      />
     </Page>
   );
 }

@@ -26,7 +26,10 @@ export const text = {
   emptyText:
     "Devices come from an import of their directory. Import the source, then deploy the agent with a pre-shared key.",
   toDirectories: "Open the directories",
-  approve: (count: number) => `Approve ${count}`,
+  approve: (count: number) => (count === 0 ? "Approve the chosen" : `Approve ${count}`),
+  approveCsv: "Approve by a list",
+  approveCsvLead:
+    "One device per line: its name or serial number. Agents that wait are approved; good lines count even when others are not.",
   approveTitle: "Approve these agents?",
   approveText:
     "From then on they get orders. Approve only what you recognise: compare serial numbers if in doubt.",

@@ -40,7 +40,7 @@ export const text = {
     enrolled: "Agents enrolled",
     action: "Action",
   },
-  always: "revoked",
+  always: "it is revoked",
   revoke: "Revoke",
   revokeTitle: "Revoke this key?",
   revokeText: "No further agent can enrol with it. Agents that enrolled before stay trusted.",

@@ -75,8 +75,14 @@ function Content({ run }: { run: Run }) {
   const logs = useAgentLogs({ q: "", severity: "", run: summary.id, device: "" }, open);
   return (
     <>
-      <div className="columns">
-        <Summary run={run} />
+      <div className="columns run">
+        <div className="stack">
+          <Summary run={run} />
+          <section className="stack tight">
+            <h2>{text.log}</h2>
+            <LogView label={text.liveLog} logs={logs} empty={text.noLog} />
+          </section>
+        </div>
         <section className="card">
           <h2>{text.steps}</h2>
           {run.steps.length > 0 ? <Steps steps={run.steps} /> : <p className="muted">{text.noSteps}</p>}
@@ -85,10 +91,6 @@ function Content({ run }: { run: Run }) {
       <section className="stack tight">
         <h2>{text.users}</h2>
         {run.users.length > 0 ? <Users users={run.users} /> : <p className="muted">{text.noUsers}</p>}
-      </section>
-      <section className="stack tight">
-        <h2>{text.log}</h2>
-        <LogView label={text.liveLog} logs={logs} empty={text.noLog} />
       </section>
     </>
   );
@@ -152,8 +154,16 @@ function Users({ users }: { users: RunUser[] }) {
           ),
         },
         { label: c.result, cell: (user) => <Badge word={userResult[user.result]} /> },
-        { label: c.from, cell: (user) => <code className="small">{user.source_sid}</code> },
-        { label: c.to, cell: (user) => <code className="small">{user.target_sid ?? "–"}</code> },
+        {
+          label: c.sids,
+          cell: (user) => (
+            <>
+              <code className="small">{user.source_sid}</code>
+              <br />
+              <code className="small">{user.target_sid ?? "–"}</code>
+            </>
+          ),
+        },
         {
           label: c.files,
           end: true,

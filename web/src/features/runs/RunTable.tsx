@@ -12,7 +12,14 @@ import { text } from "./text";
 const c = text.columns;
 
 export const RUN_COLUMNS: readonly Column<RunSummary>[] = [
-  { label: c.device, cell: (run) => <Link to={`/runs/${run.id}`}>{run.device_name}</Link> },
+  {
+    label: c.device,
+    cell: (run) => (
+      <Link className="nowrap" to={`/runs/${run.id}`}>
+        {run.device_name}
+      </Link>
+    ),
+  },
   { label: c.runbook, cell: (run) => text.version(run.runbook_name, run.runbook_version) },
   { label: c.kind, cell: (run) => runKind[run.kind] },
   { label: c.state, cell: (run) => <Badge word={runWord(run)} /> },

@@ -18,7 +18,7 @@ export const text = {
     runbook: "Runbook",
     kind: "Kind",
     state: "State",
-    step: "At work on",
+    step: "Step or reason",
     ordered: "Ordered",
     took: "Took",
   },
@@ -56,8 +56,7 @@ export const text = {
   userColumns: {
     user: "User",
     result: "Result",
-    from: "Source SID",
-    to: "Target SID",
+    sids: "Source and target SID",
     files: "Files changed / seen",
     keys: "Keys changed",
     left: "Left over",

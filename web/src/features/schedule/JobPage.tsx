@@ -66,7 +66,7 @@ export default function JobPage() {
           rowKey={(message) => String(message.seq)}
           empty={<Empty title={text.noMessages}>{text.noMessagesText}</Empty>}
           columns={[
-            { label: text.at, cell: (message) => <Time at={message.at} style="clock" /> },
+            { label: text.at, cell: (message) => <Time at={message.at} style="log" /> },
             { label: text.severity, cell: (message) => <Badge word={severity[message.severity]} /> },
             { label: text.text, cell: (message) => <span className="wrap-anywhere">{message.text}</span> },
           ]}

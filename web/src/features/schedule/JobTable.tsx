@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Job } from "../../api/types";
-import { count, duration } from "../../app/time";
+import { count, counted, duration } from "../../app/time";
 import { jobKind, jobState } from "../../app/words";
 import { Badge } from "../../ui/Badge";
 import { type Column, DataTable } from "../../ui/DataTable";
@@ -32,7 +32,11 @@ export function JobTable({ jobs }: { jobs: Job[] }) {
 export function JobProgress({ job }: { job: Job }) {
   if (isOpen(job)) return <Progress label={jobName(job)} done={job.done} total={job.total} />;
   if (job.errors + job.warnings > 0) {
-    return <span className="number">{text.faults(count(job.errors), count(job.warnings))}</span>;
+    return (
+      <span className="number">
+        {[counted(job.errors, text.error), counted(job.warnings, text.warning)].join(", ")}
+      </span>
+    );
   }
   return <span className="number">{job.done > 0 ? count(job.done) : "–"}</span>;
 }

@@ -14,6 +14,7 @@ import { ProblemNote } from "../../ui/ProblemNote";
 import { SaveBar } from "../../ui/SaveBar";
 import { RecoveryKey } from "./RecoveryKey";
 import { text } from "./text";
+import { tokenOf } from "./token";
 
 export default function SetupPage() {
   const state = useQuery({
@@ -49,16 +50,6 @@ export default function SetupPage() {
       </div>
     </main>
   );
-}
-
-/** The token of `/setup#token`; empty when the address has none. */
-export function tokenOf(hash: string): string {
-  const raw = hash.replace(/^#/, "");
-  try {
-    return decodeURIComponent(raw).trim();
-  } catch {
-    return raw.trim();
-  }
 }
 
 function SetupForm({ done }: { done: (answer: SetupDone) => void }) {
