@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs `godwit-agent sd translate` over real descriptors and checks every byte.
 
-    fixtures_sd.py --fixtures DIR --agent PATH [--wine] [--plant]
+    fixtures_sd.py --fixtures DIR --agent PATH [--wine] [--same-as NATIVE] [--plant]
 
 Every line of DIR/sd/*.ndjson is translated in both modes under several maps and
 compared with the independent rewriter in sd_rewrite.py; where Samba's Python
@@ -19,6 +19,9 @@ maps:
   damaged   as literals, with one to four bytes of every row changed: what one
             side refuses the other must refuse too
   crowded   lists that add can only just double, or not any more
+
+--wine runs PATH under Wine; --same-as names a native agent whose answers must be
+the same, byte for byte, refusals included.
 
 --plant spoils the tool's answers on purpose, one way at a time; each must be
 noticed. Exits 0 if everything passed (with --plant: if every plant was noticed).
@@ -133,14 +136,21 @@ def crowded(sid, count):
 
 
 def run_tool(arguments, rows, sid_map, mode, folder):
+    """The answers, one per line; those of the native agent must be the same bytes."""
+    start = (["wine"] if arguments.wine else []) + [str(arguments.agent)]
+    said = output_of(start, rows, sid_map, mode, folder)
+    if arguments.same_as and output_of([str(arguments.same_as)], rows, sid_map, mode, folder) != said:
+        raise SystemExit("%s and %s answer differently" % (arguments.agent, arguments.same_as))
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def output_of(start, rows, sid_map, mode, folder):
     path = os.path.join(folder, "map.csv")
     with open(path, "w", encoding="utf-8") as file:
         file.write("source_sid,target_sid\n")
         for pair in sid_map.items():
             file.write("%s,%s\n" % tuple(map(sd_rewrite.sid_to_text, pair)))
-    command = [str(arguments.agent), "sd", "translate", "--map", path, "--mode", mode]
-    if arguments.wine:
-        command.insert(0, "wine")
+    command = start + ["sd", "translate", "--map", path, "--mode", mode]
     lines = "".join(json.dumps({"sd": row.hex()}) + "\n" for row in rows)
     done = subprocess.run(
         command,
@@ -154,7 +164,7 @@ def run_tool(arguments, rows, sid_map, mode, folder):
     if done.returncode != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise SystemExit("%s ended with %d: %s" % (command, done.returncode, text))
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
 
 
 def verdicts(rows, sid_map, mode, answers):
@@ -362,9 +372,11 @@ def main():
     parser.add_argument("--fixtures", required=True, type=pathlib.Path)
     parser.add_argument("--agent", required=True, type=pathlib.Path)
     parser.add_argument("--wine", action="store_true", help="run the agent under Wine")
+    parser.add_argument("--same-as", metavar="NATIVE", type=pathlib.Path)
     parser.add_argument("--plant", action="store_true", help="prove that the checker bites")
     arguments = parser.parse_args()
     arguments.agent = arguments.agent.absolute()
+    arguments.same_as = arguments.same_as and arguments.same_as.absolute()
     files = sorted((arguments.fixtures / "sd").glob("*.ndjson"))
     if not files:
         raise SystemExit("no fixtures in %s" % (arguments.fixtures / "sd"))

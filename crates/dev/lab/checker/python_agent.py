@@ -199,7 +199,8 @@ def check_answer(status, headers, body, request_signature, find_key):
 
 # --- 8. envelopes (RFC 9180, base mode, one message) -------------------------------------------
 
-def hpke_open(private, enc, info, aad, ciphertext):
+def hpke_keys(shared, context, info):
+    """Key and nonce of the one message, from the shared secret of DHKEM."""
     def extract(suite, salt, label, ikm):
         return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + ikm, "sha256")
 
@@ -211,15 +212,16 @@ def hpke_open(private, enc, info, aad, ciphertext):
         return out[:length]
 
     kem, suite = b"KEM\x00\x20", b"HPKE\x00\x20\x00\x01\x00\x03"
-    raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
-    shared = private.exchange(x25519.X25519PublicKey.from_public_bytes(enc))
-    context = enc + private.public_key().public_bytes(*raw)
     secret = expand(kem, extract(kem, b"", b"eae_prk", shared), b"shared_secret", context, 32)
     schedule = (b"\x00" + extract(suite, b"", b"psk_id_hash", b"")
                 + extract(suite, b"", b"info_hash", info))
     prk = extract(suite, secret, b"secret", b"")
-    key = expand(suite, prk, b"key", schedule, 32)
-    nonce = expand(suite, prk, b"base_nonce", schedule, 12)
+    return expand(suite, prk, b"key", schedule, 32), expand(suite, prk, b"base_nonce", schedule, 12)
+
+
+def hpke_open(private, enc, info, aad, ciphertext):
+    shared = private.exchange(x25519.X25519PublicKey.from_public_bytes(enc))
+    key, nonce = hpke_keys(shared, enc + raw_public(private), info)
     try:
         return ChaCha20Poly1305(key).decrypt(nonce, ciphertext, aad)
     except InvalidTag:
@@ -533,6 +535,7 @@ def vectors(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vectors")
+    parser.add_argument("--self-test", action="store_true", help="--vectors of this checkout")
     parser.add_argument("--url")
     parser.add_argument("--ca")
     parser.add_argument("--psk")
@@ -541,6 +544,9 @@ def main():
     parser.add_argument("--wait", type=float, default=0, help="seconds to wait for trust")
     parser.add_argument("--wait-for-order", action="store_true")
     args = parser.parse_args()
+    if args.self_test:
+        args.vectors = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                    "../../../../docs/protocol-vectors.json")
     if args.vectors:
         return vectors(args.vectors)
     if not (args.url and args.psk and args.state and args.claim):

@@ -7,6 +7,7 @@ mod api;
 mod breaks;
 mod devices;
 mod project;
+mod protocol;
 mod server;
 mod verdict;
 mod verify;
@@ -29,7 +30,7 @@ use verdict::{DeviceResult, Verdict};
 /// What is played, and where things are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// ad-ad, proxy or console
+    /// ad-ad, proxy, protocol or console
     pub scenario: String,
     /// How many devices
     #[arg(long, default_value_t = 1)]
@@ -89,12 +90,13 @@ pub fn play(options: &Options) -> Result<()> {
         ("ad-ad", Some("power")) => breaks::power(options)?,
         ("ad-ad", Some("join")) => breaks::join(options)?,
         ("ad-ad", Some("verify")) => breaks::verify(options)?,
+        ("protocol", None) => protocol::play(options)?,
         ("console", None) => console(options)?,
         (scenario, Some(name)) => bail!(
             "the scenario {scenario} cannot be broken by `{name}`; choose power, join or verify"
         ),
         (scenario, None) => {
-            bail!("there is no scenario `{scenario}`; choose ad-ad, proxy or console")
+            bail!("there is no scenario `{scenario}`; choose ad-ad, proxy, protocol or console")
         }
     };
     verdict.print(started.elapsed());
@@ -172,7 +174,7 @@ fn plain(options: &Options) -> Result<Verdict> {
         verify::migrated(options, &stage, device, result)?;
     }
     if let Some(proxy) = &proxy {
-        proxy.verify(options, &stage, &devices, &mut verdict)?;
+        proxy.verify(options, &mut stage, &devices, &mut verdict)?;
     }
     verify::no_secret(options, &stage, &devices, proxy.as_ref(), &mut verdict)?;
     verdict.settle();

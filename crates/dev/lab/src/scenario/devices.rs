@@ -82,6 +82,21 @@ impl Device {
         })
     }
 
+    /// A device made from a specification of one's own.
+    pub(crate) fn of(options: &Options, dir: &Path, spec: ImageSpec) -> Result<Self> {
+        let dir = dir.join(&spec.computer_name);
+        fs::create_dir_all(&dir)?;
+        build_device(&spec, &dir, &options.dir)?;
+        let device = Self {
+            name: spec.computer_name.clone(),
+            before: dir.join("before.snap"),
+            dir,
+            spec,
+        };
+        device.snapshot(options)?;
+        Ok(device)
+    }
+
     fn snapshot(&self, options: &Options) -> Result<()> {
         checker(options, "image_check.py")
             .arg("snapshot")
@@ -139,6 +154,31 @@ impl Device {
         })
     }
 
+    /// Lets the agent check in once, and see what has begun to its end.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn once(&self, program: &Path, url: &str, ca: &Path, psk: &str) -> Result<Once> {
+        let output = net::net_only(net::HQ, "timeout")
+            .arg("120")
+            .arg(program)
+            .args(["run", "--once", "--device"])
+            .arg(format!("image:{}", self.dir.display()))
+            .args(["--server", url])
+            .arg("--ca")
+            .arg(ca)
+            .env("GODWIT_PSK", psk)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("starting {}", program.display()))?;
+        unmount_below(&self.dir);
+        Ok(Once {
+            code: output.status.code(),
+            status: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
     /// Run directories of this device, oldest first.
     #[must_use]
     pub fn runs(&self) -> Vec<PathBuf> {
@@ -153,6 +193,17 @@ impl Device {
         runs.sort();
         runs
     }
+}
+
+/// What an agent that was started once came to.
+#[derive(Debug)]
+pub(crate) struct Once {
+    /// 0 trusted, 3 waits, 4 not reached, not believed or refused.
+    pub(crate) code: Option<i32>,
+    /// Its status.
+    pub(crate) status: serde_json::Value,
+    /// Its log.
+    pub(crate) said: String,
 }
 
 /// A running agent.
@@ -189,6 +240,15 @@ impl Agent {
             std::thread::sleep(Duration::from_millis(5));
         }
         unmount_below(&self.dir);
+    }
+
+    /// Stops everything that works on the device where it is, or lets it go on.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let mut kill = Command::new("kill");
+        kill.arg(if frozen { "-STOP" } else { "-CONT" });
+        kill.arg(self.child.id().to_string());
+        kill.args(processes_of(&self.dir).iter().map(ToString::to_string));
+        let _ = kill.stderr(Stdio::null()).status();
     }
 
     /// Has it ended?
@@ -332,6 +392,8 @@ fn spec(options: &Options, forests: &Forests, n: usize, name: &str) -> Result<Im
         groups,
         colleagues,
         already_added,
+        // Sparse: what counts is the free space that a run wants to see.
+        size_mib: 4096,
         ..ImageSpec::sample(options.files, Language::En)
     })
 }

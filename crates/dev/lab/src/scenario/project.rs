@@ -220,6 +220,47 @@ impl Project {
         Ok(self.api()?.get(&path)?["items"].clone())
     }
 
+    /// How often agents were refused for this cause, as the audit trail counts it.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub(crate) fn refusals(&mut self, cause: &str) -> Result<u64> {
+        let rows = self
+            .api()?
+            .get(&format!("/audit?action=agent.refused.{cause}&limit=500"))?;
+        let rows = rows["items"].as_array().cloned().unwrap_or_default();
+        Ok(rows.iter().filter_map(|row| row["count"].as_u64()).sum())
+    }
+
+    /// GET below the customer.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub(crate) fn get(&mut self, path: &str) -> Result<Value> {
+        let path = format!("{}{path}", self.base);
+        self.api()?.get(&path)
+    }
+
+    /// POST below the customer.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+        let path = format!("{}{path}", self.base);
+        self.api()?.post(&path, body)
+    }
+
+    /// Imports the source again.
+    ///
+    /// # Errors
+    /// If the import fails.
+    pub(crate) fn import_source(&mut self) -> Result<()> {
+        let path = format!("/directories/{}/import", self.source);
+        let job = self.post(&path, &json!({}))?;
+        let base = self.base.clone();
+        wait_for_job(self.api()?, &base, &id(&job)?)
+    }
+
     /// Counts of the Translation Table.
     ///
     /// # Errors
@@ -337,16 +378,19 @@ fn issue(godwit: &Path, data: &Path) -> Result<(String, String)> {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let path = key.display().to_string();
-    let made = run(&["licence", "issuer-new", "--out", &path])?;
+    let made = run(&["licence", "issuer-new", "--secret", &path])?;
     let public = made
         .split_whitespace()
         .last()
         .context("no public key was printed")?
         .to_owned();
+    let until = (chrono::Utc::now() + chrono::TimeDelta::days(365))
+        .format("%Y-%m-%d")
+        .to_string();
     let text = run(&[
         "licence",
         "issue",
-        "--issuer",
+        "--secret",
         &path,
         "--licensee",
         "Lab",
@@ -356,8 +400,8 @@ fn issue(godwit: &Path, data: &Path) -> Result<(String, String)> {
         "source.test",
         "--target",
         "target.test",
-        "--days",
-        "365",
+        "--until",
+        &until,
     ])?;
     Ok((public, text))
 }

@@ -22,6 +22,7 @@ pub struct Server {
     data: PathBuf,
     setup: Option<String>,
     kept: bool,
+    port: u16,
     program: PathBuf,
 }
 
@@ -31,6 +32,14 @@ impl Server {
     /// # Errors
     /// If it ends or does not answer; the error quotes its log.
     pub fn start(program: &Path, data: &Path) -> Result<Self> {
+        Self::start_at(program, data, PORT)
+    }
+
+    /// As [`Server::start`], on another port.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_at(program: &Path, data: &Path, port: u16) -> Result<Self> {
         fs::create_dir_all(data)?;
         let log = data.with_extension("log");
         let file = fs::OpenOptions::new()
@@ -41,7 +50,7 @@ impl Server {
             .arg("serve")
             .arg("--data")
             .arg(data)
-            .args(["--listen", &format!("{}:{PORT}", net::HQ.address)])
+            .args(["--listen", &format!("{}:{port}", net::HQ.address)])
             .args(["--name", net::HQ.address, "--name", "server.godwit.test"])
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
@@ -62,6 +71,7 @@ impl Server {
             data: data.to_path_buf(),
             setup: None,
             kept: false,
+            port,
             program: program.to_path_buf(),
         };
         server.wait(&lines, &log)?;
@@ -111,7 +121,7 @@ impl Server {
     /// `https://address:port`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("https://{}:{PORT}", net::HQ.address)
+        format!("https://{}:{}", net::HQ.address, self.port)
     }
 
     /// The address that agents use.
@@ -154,7 +164,7 @@ impl Server {
     pub fn restart(&mut self) -> Result<()> {
         self.stop();
         let (program, data) = (self.program.clone(), self.data.clone());
-        let again = Self::start(&program, &data)?;
+        let again = Self::start_at(&program, &data, self.port)?;
         let mut old = std::mem::replace(self, again);
         old.kept = true;
         Ok(())
