@@ -47,7 +47,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
             "--quiet",
             "--release",
             "-p",
-            "gw-hive",
+            "gw-testkit",
             "--example",
             "bench_remap",
         ],

@@ -11,6 +11,7 @@ mod run;
 mod setup;
 mod test;
 mod windows;
+mod wine;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

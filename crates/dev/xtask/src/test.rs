@@ -6,6 +6,7 @@ use crate::{
     lab,
     run::{cargo, command, python, root, run, run_within, target_dir},
     setup, windows,
+    wine::{Wine, with_environment},
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -208,24 +209,43 @@ fn fixtures() -> Result<()> {
         return Ok(());
     }
     setup::ensure()?;
-    lab::build()?;
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--locked",
+        "-p",
+        "godwit-agent",
+    ]))?;
     windows::build()?;
-    let checkers = root().join("crates/dev/lab/checker");
     let native = target_dir().join("debug/godwit-agent");
-    for script in ["fixtures_sd.py", "fixtures_hive.py"] {
-        for wine in [false, true] {
-            let mut python = command(python());
-            python
-                .arg(checkers.join(script))
-                .arg("--fixtures")
-                .arg(&dir);
-            if wine {
-                python.arg("--agent").arg(windows::agent()).arg("--wine");
-            } else {
-                python.arg("--agent").arg(&native);
-            }
-            run_within(&mut python, Duration::from_secs(20 * 60))?;
-        }
+    let limit = Duration::from_secs(20 * 60);
+    for script in FIXTURES {
+        println!("-- {script}, native");
+        run_within(checker(script, &dir).arg("--agent").arg(&native), limit)?;
+    }
+    let _wine = Wine::start(&windows::agent())?;
+    for script in FIXTURES {
+        println!("-- {script}, cross-built under Wine, against the native one");
+        run_within(
+            with_environment(&mut checker(script, &dir))
+                .arg("--wine")
+                .arg("--agent")
+                .arg(windows::agent())
+                .arg("--same-as")
+                .arg(&native),
+            limit,
+        )?;
     }
     Ok(())
+}
+
+const FIXTURES: &[&str] = &["fixtures_sd.py", "fixtures_hive.py"];
+
+fn checker(script: &str, fixtures: &std::path::Path) -> std::process::Command {
+    let mut python = command(python());
+    python
+        .arg(root().join("crates/dev/lab/checker").join(script))
+        .arg("--fixtures")
+        .arg(fixtures);
+    python
 }

@@ -154,7 +154,7 @@ fn term(words: &[&str], at: &mut usize, allow: &[String]) -> bool {
         name = format!("{name} WITH {}", words.get(*at + 1).unwrap_or(&""));
         *at += 2;
     }
-    allow.iter().any(|allowed| *allowed == name)
+    allow.contains(&name)
 }
 
 #[cfg(test)]
