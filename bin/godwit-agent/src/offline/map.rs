@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<SidMap> {
         .with_context(|| format!("the map {} cannot be used", path.display()))
 }
 
-fn parse(input: impl Read) -> anyhow::Result<SidMap> {
+pub(crate) fn parse(input: impl Read) -> anyhow::Result<SidMap> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)

@@ -1,4 +1,4 @@
-//! The developer verbs: `cargo xtask setup | check | lab | test | bench | windows | ci`.
+//! The developer verbs: `cargo xtask setup | check | lab | test | bench | windows | fuzz | ci`.
 //!
 //! Kept free of the product's crates so that it builds in seconds; it drives cargo, npm and the
 //! lab's own program.
@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod ci;
+mod fuzz;
 mod lab;
 mod run;
 mod setup;
@@ -52,6 +53,8 @@ enum Verb {
     },
     /// Cross-build and lint the agent and everything under it for Windows
     Windows,
+    /// Feed changed bytes to everything that reads foreign ones
+    Fuzz(fuzz::Arguments),
     /// What `.ci/run` calls
     Ci,
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Verb::Test { part } => test::run_verb(part.as_deref()),
         Verb::Bench { name, json } => bench::run_verb(name.as_deref(), json.as_deref()),
         Verb::Windows => windows::run_verb(),
+        Verb::Fuzz(arguments) => fuzz::run_verb(&arguments),
         Verb::Ci => ci::run_verb(),
     };
     match done {
