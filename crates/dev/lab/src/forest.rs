@@ -16,7 +16,7 @@ mod people;
 pub mod plan;
 pub mod run;
 
-pub use bench::{ImportTiming, import_timing, settings};
+pub use bench::{ImportTiming, bench_settings, import_timing, settings, time_import};
 pub use build::Sam;
 pub use ldif::Printed;
 pub use plan::{ForestPlan, Matches};

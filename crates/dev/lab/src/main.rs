@@ -30,6 +30,8 @@ enum Verb {
     },
     /// Time an import of a large forest beside `ldapsearch`; prints JSON
     ImportBench(BenchArguments),
+    /// Measure the budgets that need a server or a directory; prints a JSON line each
+    Bench(gw_lab::bench::Options),
 }
 
 #[derive(clap::Args)]
@@ -78,6 +80,7 @@ fn main() -> Result<()> {
         Verb::Image(arguments) => image(&arguments),
         Verb::Forests(arguments) => forests(&arguments),
         Verb::ImportBench(arguments) => import_bench(&arguments),
+        Verb::Bench(options) => gw_lab::bench::run(&options),
         Verb::Scenario(options) => gw_lab::scenario::play(&options),
         Verb::Down { dir } => {
             gw_lab::scenario::down(&dir.unwrap_or_else(lab_dir));

@@ -17,6 +17,7 @@ pub use api::Api;
 pub use devices::Device;
 pub use project::{Project, Secrets};
 pub use server::Server;
+pub(crate) use server::end;
 
 use crate::forest::Forests;
 use anyhow::{Context, Result, bail};

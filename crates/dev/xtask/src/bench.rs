@@ -75,9 +75,15 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
             rows.extend(parse(&output(&mut cargo(arguments))?)?);
         }
     }
-    if ["ad-import", "check-ins", "server"]
-        .iter()
-        .any(|row| wanted(row))
+    if [
+        "ad-import-read",
+        "check-ins",
+        "server-start",
+        "server-idle",
+        "agent-idle",
+    ]
+    .iter()
+    .any(|row| wanted(row))
     {
         run(&mut cargo(&[
             "build",
@@ -101,6 +107,9 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
             .arg(python())
             .arg("--checkers")
             .arg(root().join("crates/dev/lab/checker"));
+        if let Some(name) = name {
+            lab.args(["--only", name]);
+        }
         rows.extend(
             parse(&output(&mut lab)?)?
                 .into_iter()

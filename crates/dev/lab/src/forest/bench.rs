@@ -66,7 +66,25 @@ pub fn settings(forests: &Forests, side: &str, account: &str) -> Result<Connecti
 /// If the forest does not come up, or the two readers do not see the same number of objects.
 pub fn import_timing(dir: &Path, users: u32) -> Result<ImportTiming> {
     let forests = Forests::up_with(dir, ForestPlan::bench(users), &["source"])?;
-    let settings = settings(&forests, "source", super::plan::READ)?;
+    let timing = time_import(&forests);
+    forests.down();
+    timing
+}
+
+/// Settings to read the source as its plain domain user.
+///
+/// # Errors
+/// If there is no such account.
+pub fn bench_settings(forests: &Forests) -> Result<ConnectionSettings> {
+    settings(forests, "source", super::plan::READ)
+}
+
+/// Measures with the source of running forests.
+///
+/// # Errors
+/// If the two readers do not see the same number of objects.
+pub fn time_import(forests: &Forests) -> Result<ImportTiming> {
+    let settings = bench_settings(forests)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -78,7 +96,7 @@ pub fn import_timing(dir: &Path, users: u32) -> Result<ImportTiming> {
         runtime.block_on(AdDirectory.import(&settings, &ImportRequest::everything(), &mut sink))?;
         ours.push(milliseconds(start));
         let start = Instant::now();
-        objects = ldapsearch(&forests, &settings)?;
+        objects = ldapsearch(forests, &settings)?;
         theirs.push(milliseconds(start));
         ensure!(
             sink.0 == objects,
@@ -86,7 +104,6 @@ pub fn import_timing(dir: &Path, users: u32) -> Result<ImportTiming> {
             sink.0
         );
     }
-    forests.down();
     let best = |rounds: &[f64]| rounds.iter().copied().fold(f64::INFINITY, f64::min);
     let (ours_ms, ldapsearch_ms) = (best(&ours), best(&theirs));
     Ok(ImportTiming {
