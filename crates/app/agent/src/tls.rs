@@ -11,8 +11,10 @@ use rustls::{
     client::{
         Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
     },
     crypto::{CryptoProvider, aws_lc_rs},
+    server::ParsedCertificate,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
 use std::{
@@ -58,6 +60,8 @@ struct Keys {
 #[derive(Debug)]
 pub(crate) struct Verifier {
     roots: Arc<dyn ServerCertVerifier>,
+    /// The certificates of a file: a self-signed one is its own authority.
+    named: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     keys: Mutex<Keys>,
 }
@@ -65,13 +69,17 @@ pub(crate) struct Verifier {
 impl Verifier {
     pub(crate) fn new(roots: &Roots) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let named = match roots {
+            Roots::System => Vec::new(),
+            Roots::File(path) => read_certificates(path)?,
+        };
         let roots: Arc<dyn ServerCertVerifier> = match roots {
             Roots::System => Arc::new(
                 rustls_platform_verifier::Verifier::new(provider.clone())
                     .map_err(TlsError::System)?,
             ),
             Roots::File(path) => WebPkiServerVerifier::builder_with_provider(
-                Arc::new(read_roots(path)?),
+                Arc::new(root_store(path, &named)?),
                 provider.clone(),
             )
             .build()
@@ -79,6 +87,7 @@ impl Verifier {
         };
         Ok(Arc::new(Self {
             roots,
+            named,
             provider,
             keys: Mutex::default(),
         }))
@@ -134,6 +143,10 @@ impl ServerCertVerifier for Verifier {
         let Err(refused) = by_roots else {
             return by_roots;
         };
+        if self.named.iter().any(|named| named == end_entity) && alone(end_entity, server_name, now)
+        {
+            return Ok(ServerCertVerified::assertion());
+        }
         let key = spki_hash(end_entity)?;
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.pins.contains(&key) {
@@ -173,14 +186,37 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+/// Is a certificate that was named as such good by itself, for this server, now? Most tools make
+/// self-signed certificates that are authorities by form; a chain must not end in one.
+fn alone(certificate: &CertificateDer<'_>, server: &ServerName<'_>, now: UnixTime) -> bool {
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+        return false;
+    };
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let valid = x509_parser::time::ASN1Time::from_timestamp(seconds)
+        .is_ok_and(|now| parsed.validity().is_valid_at(now));
+    valid
+        && ParsedCertificate::try_from(certificate)
+            .is_ok_and(|parsed| verify_server_name(&parsed, server).is_ok())
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = || TlsError::Roots {
+        path: path.to_owned(),
+    };
+    CertificateDer::pem_file_iter(path)
+        .map_err(|_| wrong())?
+        .map(|certificate| certificate.map_err(|_| wrong()))
+        .collect()
+}
+
+fn root_store(path: &Path, named: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let wrong = || TlsError::Roots {
         path: path.to_owned(),
     };
     let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| wrong())? {
-        let certificate = certificate.map_err(|_| wrong())?;
-        store.add(certificate).map_err(|_| wrong())?;
+    for certificate in named {
+        store.add(certificate.clone()).map_err(|_| wrong())?;
     }
     if store.is_empty() {
         return Err(wrong());

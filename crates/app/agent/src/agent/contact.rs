@@ -37,7 +37,11 @@ impl Agent {
                 self.trouble = None;
                 self.outage_is_over();
                 self.flush_reports()?;
-                self.poll_every
+                if self.queue.waiting() > 0 {
+                    self.poll_every.min(TimeDelta::minutes(1))
+                } else {
+                    self.poll_every
+                }
             }
             Err(error) => self.failed(error)?,
         };

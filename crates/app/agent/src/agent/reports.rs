@@ -75,6 +75,9 @@ impl Agent {
                 Err(CallError::State(error)) => return Err(error.into()),
                 Err(error) => {
                     tracing::debug!(%error, "Reports wait");
+                    // What waits is worth more contacts than the poll; those that fail back off.
+                    let soon = self.time.monotonic() + REPORT_AGAIN;
+                    self.next_contact = self.next_contact.min(soon);
                     break;
                 }
             };
@@ -194,5 +197,7 @@ const OUTAGE: [EventCode; 3] = [
 ];
 /// Reports per request.
 const BATCH: usize = 100;
+/// How soon the server is tried again when reports wait.
+const REPORT_AGAIN: Duration = Duration::from_secs(60);
 /// How long the same event is not said again.
 const SILENCE: Duration = Duration::from_secs(24 * 3600);

@@ -22,9 +22,16 @@ struct Site {
 
 /// A server with a self-signed certificate that answers every request with "[]".
 fn site() -> Site {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let der = made.cert.der().clone();
+    site_with(|_| ())
+}
+
+fn site_with(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Site {
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    change(&mut params);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
+    let der = cert.der().clone();
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -53,7 +60,7 @@ fn site() -> Site {
     let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
     Site {
         url: format!("https://localhost:{port}/Agent"),
-        pem: made.cert.pem(),
+        pem: cert.pem(),
         pin: KeyId(sha256(parsed.tbs_certificate.subject_pki.raw)),
     }
 }
@@ -83,6 +90,30 @@ fn a_file_of_roots_is_believed_and_others_are_not() {
     );
     std::fs::remove_file(roots).unwrap();
     assert!(HttpTransport::new(&mine.url, &Roots::File("/nowhere.pem".into())).is_err());
+}
+
+#[test]
+fn a_self_signed_authority_that_is_named_is_believed_for_its_own_name_and_time() {
+    let authority = |params: &mut rcgen::CertificateParams| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let said = |site: &Site| {
+        let roots = file(&site.pem);
+        let mut transport = HttpTransport::new(&site.url, &Roots::File(roots.clone())).unwrap();
+        std::fs::remove_file(roots).unwrap();
+        transport.post(op::CHECKIN, &[], b"{}").is_ok()
+    };
+    assert!(said(&site_with(authority)));
+    assert!(!said(&site_with(|params| {
+        authority(params);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    })));
+    assert!(!said(&site_with(|params| {
+        authority(params);
+        params.subject_alt_names = vec![rcgen::SanType::DnsName(
+            "elsewhere.test".try_into().unwrap(),
+        )];
+    })));
 }
 
 #[test]
