@@ -32,7 +32,7 @@ pub struct DeviceDetail {
     pub device: DeviceRecord,
     /// The computer objects that it is or was, oldest first.
     pub links: Vec<DeviceLink>,
-    /// The agents that enrolled for it, newest first.
+    /// The agents that enrolled for it: the one that holds it, then a rival, then earlier ones.
     pub agents: Vec<AgentRecord>,
     /// The batch that it is in.
     pub membership: Option<Membership>,
@@ -155,9 +155,17 @@ impl Services {
             .await?
             .ok_or(DeviceError::NotFound)?;
         let decisions = placed.decisions(&mut tx, self.now()).await?;
+        let mut agents = tx.agents_of(id).await?;
+        let holder = placed.device.agent;
+        agents.sort_by_key(|agent| {
+            (
+                Some(agent.id) != holder,
+                agent.trust != DeviceTrust::Conflict,
+            )
+        });
         Ok(DeviceDetail {
             links: tx.device_links(id).await?,
-            agents: tx.agents_of(id).await?,
+            agents,
             membership: tx.membership(id).await?,
             eligibility: decisions
                 .into_iter()

@@ -47,6 +47,8 @@ enum Taken {
     Escrow {
         body: String,
     },
+    /// An event that a report of another type tells as well: said once.
+    Told,
     /// Cannot be read; kept as a line so that it is not sent for ever.
     Unreadable(LogRecord),
 }
@@ -184,6 +186,9 @@ fn take_apart(ring: &Arc<KeyRing>, agent: &AgentRecord, report: Report) -> Taken
         })
     };
     match report.body {
+        ReportBody::Event(event) if event.run.is_some() && told_by_reports(event.code) => {
+            Taken::Told
+        }
         ReportBody::Event(event) => Taken::Line(LogRecord {
             sequence: 0,
             at: report.at,
@@ -235,6 +240,22 @@ fn proven(ring: &KeyRing, agent: &AgentRecord, proof: &Proof) -> Option<OrderHea
     (header.customer == agent.customer && header.device == agent.device).then_some(header)
 }
 
+/// Events of a run whose news is in a `started` or `result` report, with more to it.
+fn told_by_reports(code: EventCode) -> bool {
+    [
+        EventCode::RUN_STARTED,
+        EventCode::MIGRATED,
+        EventCode::RESTORED,
+        EventCode::RETURNED,
+        EventCode::HELD,
+        EventCode::REHEARSED,
+        EventCode::USER_MIGRATED,
+        EventCode::USER_UNMAPPED,
+        EventCode::USER_FAILED,
+    ]
+    .contains(&code)
+}
+
 fn worded(code: EventCode, detail: &str) -> String {
     match (code.entry(), detail.is_empty()) {
         (Some(entry), true) => entry.title.to_owned(),
@@ -253,6 +274,7 @@ async fn adopt(
 ) -> Result<(), StoreError> {
     match taken {
         Taken::Line(line) | Taken::Unreadable(line) => adopted.lines.push(line.clone()),
+        Taken::Told => {}
         Taken::Started { run, order, at } => {
             let Some(mut record) = run_of(tx, agent, *run, order).await? else {
                 return Ok(());
