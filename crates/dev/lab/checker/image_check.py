@@ -106,6 +106,8 @@ class Comparison:
         self.after_links = after.links()
         self.before_links = before.links()
         self.moved = {}
+        # After a new join of the source, logs of machine hives are parked and stay so.
+        self.parked_logs = False
 
     def run(self):
         self._names()
@@ -128,7 +130,7 @@ class Comparison:
                 self.result.counts["renamed"] += 1
             self.moved[name] = target
             if target not in here:
-                if self.expected and self._is_log(name):
+                if (self.expected or self.parked_logs) and self._is_log(name):
                     self.result.counts["hive logs parked"] += 1
                 else:
                     self.result.fault(name, "is gone")
@@ -285,6 +287,7 @@ def parser():
     three.add_argument("left")
     three.add_argument("right")
     three.add_argument("--state", action="append")
+    three.add_argument("--parked-logs", action="store_true", help="logs of hives may be set aside in our folder")
     three.add_argument("--json")
     four = verbs.add_parser("self-test")
     four.add_argument("image")
@@ -305,6 +308,7 @@ def main():
     if arguments.verb == "equal":
         state = tuple(arguments.state or [image_rules.STATE_FOLDER])
         pair = Comparison(load(arguments.left), load(arguments.right), image_rules.Scope([]), state=state)
+        pair.parked_logs = arguments.parked_logs
         return pair.run().report(arguments.json)
     if arguments.verb in ("plant", "self-test"):
         import image_plant

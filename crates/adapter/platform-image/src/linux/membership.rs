@@ -251,7 +251,8 @@ fn machine_sid(security: &Named) -> Result<Option<gw_platform::SidText>, Machine
 }
 
 /// A string as LSA policy values hold it: length and room in bytes, offset of the text from the
-/// header (8), then UTF-16 without terminator; nothing at all for an empty one.
+/// header (8), then UTF-16 with a terminator that only the room counts; nothing at all for an
+/// empty one.
 fn lsa_string(text: &str) -> Vec<u8> {
     if text.is_empty() {
         return Vec::new();
@@ -263,6 +264,7 @@ fn lsa_string(text: &str) -> Vec<u8> {
     out.extend_from_slice(&length.saturating_add(2).to_le_bytes());
     out.extend_from_slice(&8u32.to_le_bytes());
     out.extend_from_slice(&wide);
+    out.extend_from_slice(&[0, 0]);
     out
 }
 

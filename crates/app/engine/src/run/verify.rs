@@ -35,7 +35,7 @@ pub(super) fn scope(order: &OrderFile, survey: &Survey, users: &[UserPlan]) -> S
 }
 
 impl Run<'_> {
-    /// Proves the join, reads everything back, and records the outcome.
+    /// Reads everything back, proves the join, and records the outcome.
     pub(super) fn verify(&mut self) -> Result<(), Halt> {
         let (Some(staged), Some(survey)) = (self.state.staged.clone(), self.state.survey.clone())
         else {
@@ -45,9 +45,6 @@ impl Run<'_> {
             Change::Join { target, .. } => Some(target.clone()),
             _ => None,
         });
-        if let Some(target) = &target {
-            self.prove(StepName::Verify, target, Side::Target)?;
-        }
         let wrong = |error| reading_failed(StepName::Verify, error);
         let map = self.map(&staged).map_err(wrong)?;
         let scope = scope(&self.order, &survey, &staged.users);
@@ -80,6 +77,10 @@ impl Run<'_> {
             }));
         }
         let users = self.outcomes(&staged, &survey, &map).map_err(wrong)?;
+        // Last, because it can stop being true while everything else is read.
+        if let Some(target) = &target {
+            self.prove(StepName::Verify, target, Side::Target)?;
+        }
         let evidence = vec![
             format!("{} distinct SIDs read back", seen.distinct().len()),
             format!("{} pairs checked", map.len()),

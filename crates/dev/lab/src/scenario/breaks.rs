@@ -166,7 +166,7 @@ pub(super) fn verify(options: &Options) -> Result<Verdict> {
     let agent = play.start(options)?;
     let mut seen = BTreeSet::new();
     wait_for(&play.device, &mut seen, |label| {
-        label.event == "step" && label.what == "local_groups running"
+        label.event == "step" && label.what == "verify running"
     })?;
     let paused = Paused::new(&play.device);
     play.stage.forests.stop_dc("target")?;

@@ -13,8 +13,16 @@ use std::fs;
 const REFUSED: [(&str, &str, u64); 7] = [
     ("tampered-header", "an order with a changed header", 1021),
     ("tampered-body", "an order with a changed body", 1021),
-    ("signed-by-a-stranger", "an order that a stranger signed", 1021),
-    ("another-runbook", "an order with another runbook inside", 1021),
+    (
+        "signed-by-a-stranger",
+        "an order that a stranger signed",
+        1021,
+    ),
+    (
+        "another-runbook",
+        "an order with another runbook inside",
+        1021,
+    ),
     ("foreign-device", "an order for another device", 1023),
     ("foreign-key", "an order for another agent's key", 1023),
     ("expired", "an expired order", 1022),
@@ -23,7 +31,11 @@ const REFUSED: [(&str, &str, u64); 7] = [
 const AGAIN: [(&str, &str, u64); 3] = [
     ("replayed", "a finished order, sealed and sent again", 1024),
     ("older-number", "a new order with an older number", 1024),
-    ("finished-again", "a new order for a runbook that finished", 1025),
+    (
+        "finished-again",
+        "a new order for a runbook that finished",
+        1025,
+    ),
 ];
 
 pub(super) fn play(
@@ -113,9 +125,11 @@ impl Enemy<'_> {
         demand(
             result.is_some_and(|result| result["result"] == "migrated"),
             || {
-                let end = self.device.runs().pop().and_then(|run| {
-                    fs::read_to_string(run.join("result.json")).ok()
-                });
+                let end = self
+                    .device
+                    .runs()
+                    .pop()
+                    .and_then(|run| fs::read_to_string(run.join("result.json")).ok());
                 format!(
                     "it did not run to its end: {} {} {}",
                     once.status,

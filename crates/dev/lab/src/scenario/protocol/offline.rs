@@ -34,10 +34,15 @@ pub(super) fn play(
             .then_some(()))
     })?;
     agent.freeze(true);
-    let already = device.runs().iter().any(|run| run.join("result.json").is_file());
+    let already = device
+        .runs()
+        .iter()
+        .any(|run| run.join("result.json").is_file());
     stage.server.stop();
     agent.freeze(false);
-    demand(!already, || "the run was over before the server went".into())?;
+    demand(!already, || {
+        "the run was over before the server went".into()
+    })?;
     wait(Duration::from_secs(180), "the end of the run", || {
         Ok((status(device)["orders"][0]["phase"] == "finished").then_some(()))
     })?;
@@ -45,7 +50,9 @@ pub(super) fn play(
     demand(own["state"] == "migrated", || {
         format!("offline it ended {}: {}", own["state"], own["because"])
     })?;
-    let queued = status(device)["queued_reports"].as_u64().unwrap_or_default();
+    let queued = status(device)["queued_reports"]
+        .as_u64()
+        .unwrap_or_default();
     demand(queued > 0, || "no report waits".into())?;
 
     stage.server.restart()?;
