@@ -1,6 +1,8 @@
 //! What is wrong with a document, by field path, all of it at once.
 
-use crate::{Area, DomainJoin, LeaveFrom, PermissionMode, Runbook, check_computer_name, computer_name};
+use crate::{
+    Area, DomainJoin, LeaveFrom, PermissionMode, Runbook, check_computer_name, computer_name,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,42 +38,79 @@ impl Runbook {
     pub fn check(&self) -> Result<(), Problems> {
         let mut found = Vec::new();
         let mut say = |field: &str, message: String| {
-            found.push(Problem { field: field.into(), message });
+            found.push(Problem {
+                field: field.into(),
+                message,
+            });
         };
         let general = &self.general;
         if general.name.trim().is_empty() {
             say("general.name", "give the runbook a name".into());
         }
         if general.sources.is_empty() {
-            say("general.sources", "choose at least one source directory".into());
+            say(
+                "general.sources",
+                "choose at least one source directory".into(),
+            );
         }
         if let Some(script) = &self.startup.pre_script {
             check_hash(&script.sha256, "startup.pre_script.sha256", &mut say);
-            check_limit(script.time_limit_seconds, "startup.pre_script.time_limit_seconds", &mut say);
+            check_limit(
+                script.time_limit_seconds,
+                "startup.pre_script.time_limit_seconds",
+                &mut say,
+            );
         }
         if let Some(fallback) = &self.startup.fallback_administrator {
             let length = fallback.name.chars().count();
-            if length == 0 || length > 20 || fallback.name.contains(['\\', '/', '"', '[', ']', ':', ';', '|', '=', ',', '+', '*', '?', '<', '>', '@']) {
-                say("startup.fallback_administrator.name", "use 1 to 20 characters without \\ / \" [ ] : ; | = , + * ? < > @".into());
+            if length == 0
+                || length > 20
+                || fallback.name.contains([
+                    '\\', '/', '"', '[', ']', ':', ';', '|', '=', ',', '+', '*', '?', '<', '>', '@',
+                ])
+            {
+                say(
+                    "startup.fallback_administrator.name",
+                    "use 1 to 20 characters without \\ / \" [ ] : ; | = , + * ? < > @".into(),
+                );
             }
         }
         self.check_device_state(&mut say);
         self.check_permissions(&mut say);
         for (n, package) in self.completion.packages.iter().enumerate() {
-            check_hash(&package.sha256, &format!("completion.packages[{n}].sha256"), &mut say);
-            check_limit(package.time_limit_seconds, &format!("completion.packages[{n}].time_limit_seconds"), &mut say);
+            check_hash(
+                &package.sha256,
+                &format!("completion.packages[{n}].sha256"),
+                &mut say,
+            );
+            check_limit(
+                package.time_limit_seconds,
+                &format!("completion.packages[{n}].time_limit_seconds"),
+                &mut say,
+            );
             if package.command_line.trim().is_empty() {
-                say(&format!("completion.packages[{n}].command_line"), "say what to run".into());
+                say(
+                    &format!("completion.packages[{n}].command_line"),
+                    "say what to run".into(),
+                );
             }
         }
-        if found.is_empty() { Ok(()) } else { Err(Problems(found)) }
+        if found.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(found))
+        }
     }
 
     fn check_device_state(&self, say: &mut impl FnMut(&str, String)) {
         let state = &self.device_state;
         if let DomainJoin::ActiveDirectory(join) = &state.join {
             if join.join_account.trim().is_empty() && !join.cache_user_credentials {
-                say("device_state.join.join_account", "name the account that creates or resets the computer account in the target".into());
+                say(
+                    "device_state.join.join_account",
+                    "name the account that creates or resets the computer account in the target"
+                        .into(),
+                );
             }
             if join.offline && join.cache_user_credentials {
                 say("device_state.join.cache_user_credentials", "caching belongs into a prerequisite runbook, not into the one that joins offline".into());
@@ -81,7 +120,10 @@ impl Runbook {
             }
         }
         if matches!(state.join, DomainJoin::Entra(_)) && state.leave == LeaveFrom::None {
-            say("device_state.leave", "a device that joins Entra must leave the directory it is in".into());
+            say(
+                "device_state.leave",
+                "a device that joins Entra must leave the directory it is in".into(),
+            );
         }
         if let Some(pattern) = &state.rename {
             let mut n = 0;
@@ -98,7 +140,10 @@ impl Runbook {
             }
         }
         if state.way_back.time_budget_minutes == 0 {
-            say("device_state.way_back.time_budget_minutes", "give the device at least a minute".into());
+            say(
+                "device_state.way_back.time_budget_minutes",
+                "give the device at least a minute".into(),
+            );
         }
     }
 
@@ -109,16 +154,28 @@ impl Runbook {
             if path.trim().is_empty() {
                 say(&field, "remove the empty line".into());
             } else if !path.contains('\\') && !path.starts_with('%') {
-                say(&field, format!("`{path}` is not a path; begin with a drive (`C:\\`), `*:\\` or a variable such as `%ProgramData%`"));
+                say(
+                    &field,
+                    format!(
+                        "`{path}` is not a path; begin with a drive (`C:\\`), `*:\\` or a variable such as `%ProgramData%`"
+                    ),
+                );
             }
         }
         for (n, share) in updates.remote.iter().enumerate() {
             if !share.path.starts_with("\\\\") {
-                say(&format!("permission_updates.remote[{n}].path"), format!("`{}` is not a share; write \\\\host\\share", share.path));
+                say(
+                    &format!("permission_updates.remote[{n}].path"),
+                    format!("`{}` is not a share; write \\\\host\\share", share.path),
+                );
             }
         }
         let leaves = self.device_state.leave != LeaveFrom::None;
-        if leaves && updates.mode == PermissionMode::Leave && updates.areas.contains(&Area::Profiles) && !matches!(self.device_state.join, DomainJoin::None) {
+        if leaves
+            && updates.mode == PermissionMode::Leave
+            && updates.areas.contains(&Area::Profiles)
+            && !matches!(self.device_state.join, DomainJoin::None)
+        {
             say("permission_updates.mode", "users would sign in to an empty profile; choose Add and remove, or switch the Profiles area off".into());
         }
     }
@@ -126,7 +183,10 @@ impl Runbook {
 
 fn check_hash(hash: &str, field: &str, say: &mut impl FnMut(&str, String)) {
     if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-        say(field, "upload the package again; its SHA-256 is missing".into());
+        say(
+            field,
+            "upload the package again; its SHA-256 is missing".into(),
+        );
     }
 }
 
@@ -169,7 +229,12 @@ mod tests {
         let fields: Vec<&str> = problems.0.iter().map(|p| p.field.as_str()).collect();
         assert_eq!(
             fields,
-            ["general.name", "device_state.leave", "device_state.rename", "permission_updates.ignored[10]"]
+            [
+                "general.name",
+                "device_state.leave",
+                "device_state.rename",
+                "permission_updates.ignored[10]"
+            ]
         );
     }
 }

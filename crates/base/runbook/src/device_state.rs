@@ -56,7 +56,9 @@ pub struct EntraJoin {
 
 impl Default for EntraJoin {
     fn default() -> Self {
-        Self { enrol_to_intune: true }
+        Self {
+            enrol_to_intune: true,
+        }
     }
 }
 
@@ -75,7 +77,11 @@ pub struct WayBack {
 
 impl Default for WayBack {
     fn default() -> Self {
-        Self { return_account: String::new(), forward_only: false, time_budget_minutes: 120 }
+        Self {
+            return_account: String::new(),
+            forward_only: false,
+            time_budget_minutes: 120,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The document as a whole, its general part, and reading older versions.
 
-use crate::{AppReconfiguration, Completion, DeviceState, PermissionUpdates, Startup, UserExperience};
+use crate::{
+    AppReconfiguration, Completion, DeviceState, PermissionUpdates, Startup, UserExperience,
+};
 use gw_model::{DirectoryId, RunbookId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +94,9 @@ pub enum ReadError {
     #[error("the runbook document cannot be read: {0}")]
     Shape(#[from] serde_json::Error),
     /// Written by a newer server.
-    #[error("the runbook document has version {found}, this build reads up to {DOCUMENT_VERSION}; update the server")]
+    #[error(
+        "the runbook document has version {found}, this build reads up to {DOCUMENT_VERSION}; update the server"
+    )]
     Newer {
         /// The version found.
         found: u32,
@@ -110,7 +114,9 @@ pub fn read(json: &str) -> Result<Runbook, ReadError> {
     }
     let head: Head = serde_json::from_str(json)?;
     if head.version > DOCUMENT_VERSION {
-        return Err(ReadError::Newer { found: head.version });
+        return Err(ReadError::Newer {
+            found: head.version,
+        });
     }
     Ok(serde_json::from_str(json)?)
 }
@@ -130,7 +136,12 @@ mod tests {
         let json = serde_json::to_string(&sample()).unwrap();
         assert_eq!(read(&json).unwrap(), sample());
         let mut short: serde_json::Value = serde_json::from_str(&json).unwrap();
-        for tab in ["startup", "completion", "permission_updates", "app_reconfiguration"] {
+        for tab in [
+            "startup",
+            "completion",
+            "permission_updates",
+            "app_reconfiguration",
+        ] {
             short.as_object_mut().unwrap().remove(tab);
         }
         assert_eq!(read(&short.to_string()).unwrap(), sample());
@@ -140,9 +151,19 @@ mod tests {
     fn newer_and_misspelt_documents_are_refused_in_words() {
         let mut json = serde_json::to_value(sample()).unwrap();
         json["version"] = 99.into();
-        assert!(read(&json.to_string()).unwrap_err().to_string().contains("update the server"));
+        assert!(
+            read(&json.to_string())
+                .unwrap_err()
+                .to_string()
+                .contains("update the server")
+        );
         json["version"] = 1.into();
         json["startup"]["prevent_logon"] = true.into();
-        assert!(read(&json.to_string()).unwrap_err().to_string().contains("prevent_logon"));
+        assert!(
+            read(&json.to_string())
+                .unwrap_err()
+                .to_string()
+                .contains("prevent_logon")
+        );
     }
 }

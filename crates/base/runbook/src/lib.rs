@@ -16,13 +16,16 @@ mod naming;
 mod permissions;
 mod startup;
 
-pub use apps::{AppReconfiguration, HostMapping, OfficeReset, OneDriveReset, OutlookReset, TeamsReset};
+pub use apps::{
+    AppReconfiguration, HostMapping, OfficeReset, OneDriveReset, OutlookReset, TeamsReset,
+};
 pub use check::{Problem, Problems};
 pub use completion::{CommandPackage, Completion};
 pub use device_state::{AdJoin, DeviceState, DomainJoin, EntraJoin, LeaveFrom, WayBack};
 pub use document::{DOCUMENT_VERSION, General, ReadError, Runbook, read};
 pub use eligible::{
-    Asked, Decision, DeviceCase, PastRun, PromptBecause, RefuseBecause, RunBecause, WaitBecause, eligible,
+    Asked, Decision, DeviceCase, PastRun, PromptBecause, RefuseBecause, RunBecause, WaitBecause,
+    eligible,
 };
 pub use experience::{Dialog, Texts, UserExperience};
 pub use naming::{NameError, check_computer_name, computer_name};

@@ -10,7 +10,9 @@ pub enum NameError {
     #[error("the computer name is empty")]
     Empty,
     /// Windows and DNS refuse these characters.
-    #[error("`{name}` contains `{character}`; use letters, digits and hyphens, and neither begin nor end with a hyphen")]
+    #[error(
+        "`{name}` contains `{character}`; use letters, digits and hyphens, and neither begin nor end with a hyphen"
+    )]
     Character {
         /// The name.
         name: String,
@@ -24,7 +26,9 @@ pub enum NameError {
     #[error("`{0}` is not a placeholder; use %SERIAL% or %RAND:1% to %RAND:14%")]
     Placeholder(String),
     /// The firmware tells a filler instead of a serial number.
-    #[error("the device's serial number is `{0}`, which is a filler; use %RAND:X% for such devices")]
+    #[error(
+        "the device's serial number is `{0}`, which is a filler; use %RAND:X% for such devices"
+    )]
     FillerSerial(String),
 }
 
@@ -36,10 +40,15 @@ pub fn check_computer_name(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
     }
-    let bad = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-');
+    let bad = name
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && *c != '-');
     let edge = (name.starts_with('-') || name.ends_with('-')).then_some('-');
     if let Some(character) = bad.or(edge) {
-        return Err(NameError::Character { name: name.into(), character });
+        return Err(NameError::Character {
+            name: name.into(),
+            character,
+        });
     }
     if name.len() > 15 {
         return Err(NameError::TooLong(name.into()));
@@ -94,13 +103,21 @@ pub fn computer_name(
 }
 
 fn usable_serial(serial: &str) -> Result<Vec<char>, NameError> {
-    const FILLERS: [&str; 6] =
-        ["to be filled by o.e.m.", "default string", "0", "none", "system serial number", ""];
+    const FILLERS: [&str; 6] = [
+        "to be filled by o.e.m.",
+        "default string",
+        "0",
+        "none",
+        "system serial number",
+        "",
+    ];
     if FILLERS.contains(&serial.trim().to_ascii_lowercase().as_str()) {
         return Err(NameError::FillerSerial(serial.into()));
     }
-    let clean: Vec<char> =
-        serial.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let clean: Vec<char> = serial
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
     if clean.is_empty() {
         return Err(NameError::FillerSerial(serial.into()));
     }
@@ -151,14 +168,38 @@ mod tests {
                 n
             })
         };
-        assert_eq!(name("PC-%SERIAL%", "5CD 1234/XYZ").unwrap(), "PC-5CD1234XYZ");
-        assert_eq!(name("LAPTOP-%SERIAL%", "ABCDEFGHIJKL").unwrap(), "LAPTOP-EFGHIJKL");
+        assert_eq!(
+            name("PC-%SERIAL%", "5CD 1234/XYZ").unwrap(),
+            "PC-5CD1234XYZ"
+        );
+        assert_eq!(
+            name("LAPTOP-%SERIAL%", "ABCDEFGHIJKL").unwrap(),
+            "LAPTOP-EFGHIJKL"
+        );
         assert_eq!(name("W-%RAND:4%", "").unwrap(), "W-BCDE");
-        assert!(matches!(name("%SERIAL%", "Default string"), Err(NameError::FillerSerial(_))));
-        assert!(matches!(name("%SERIAL%", "12345"), Err(NameError::DigitsOnly(_))));
-        assert!(matches!(name("%RAND:15%", ""), Err(NameError::Placeholder(_))));
-        assert!(matches!(name("PC-%SERIAL", "1"), Err(NameError::Placeholder(_))));
-        assert!(matches!(name("PC_1", ""), Err(NameError::Character { character: '_', .. })));
-        assert!(matches!(name("ABCDEFGHIJKLMNOP", ""), Err(NameError::TooLong(_))));
+        assert!(matches!(
+            name("%SERIAL%", "Default string"),
+            Err(NameError::FillerSerial(_))
+        ));
+        assert!(matches!(
+            name("%SERIAL%", "12345"),
+            Err(NameError::DigitsOnly(_))
+        ));
+        assert!(matches!(
+            name("%RAND:15%", ""),
+            Err(NameError::Placeholder(_))
+        ));
+        assert!(matches!(
+            name("PC-%SERIAL", "1"),
+            Err(NameError::Placeholder(_))
+        ));
+        assert!(matches!(
+            name("PC_1", ""),
+            Err(NameError::Character { character: '_', .. })
+        ));
+        assert!(matches!(
+            name("ABCDEFGHIJKLMNOP", ""),
+            Err(NameError::TooLong(_))
+        ));
     }
 }

@@ -41,7 +41,10 @@ pub struct FallbackAdministrator {
 
 impl Default for FallbackAdministrator {
     fn default() -> Self {
-        Self { name: "GodwitFallback".into(), remove_after_days: 5 }
+        Self {
+            name: "GodwitFallback".into(),
+            remove_after_days: 5,
+        }
     }
 }
 
