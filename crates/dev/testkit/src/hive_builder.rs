@@ -151,7 +151,10 @@ impl MachineSpec {
     /// A workgroup machine in English with keys made from its name.
     #[must_use]
     pub fn new(name: &str, sid: Sid) -> Self {
-        let mut dice = Dice::new(name.bytes().fold(7, |seed, b| seed * 31 + u64::from(b)));
+        let seed = name.bytes().fold(7_u64, |seed, b| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(b))
+        });
+        let mut dice = Dice::new(seed);
         Self {
             name: name.to_owned(),
             sid,
