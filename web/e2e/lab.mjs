@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 
 /**
  * @typedef {object} DirectorySettings
- * @property {string} name as it is called in the console
+ * @property {string} [name] as it is called in the console
  * @property {string} host DNS name of a domain controller
  * @property {number} [port] 636 when absent
  * @property {"ldaps" | "start_tls"} [transport] `ldaps` when absent
@@ -12,30 +12,35 @@ import { readFile } from "node:fs/promises";
  * @property {string} account
  * @property {string} password
  *
- * @typedef {object} Credential
- * @property {string} account
- * @property {string} password
- *
  * @typedef {object} Lab
+ * @property {{ name: string, password: string }} [administrator] the first one, made in the set-up
+ * @property {string} [customer] name of the customer environment
  * @property {DirectorySettings} source
  * @property {DirectorySettings} target
- * @property {Credential} join creates computer accounts in the target
- * @property {Credential} return resets computer accounts of the source
+ * @property {string} join_account creates computer accounts in the target
+ * @property {string} join_password
+ * @property {string} return_account resets computer accounts of the source
+ * @property {string} return_password
  * @property {string} [organisational_unit] of the computer accounts in the target
  * @property {string} licence
- * @property {{ name?: string, public_key: string }} issuer whose licence it is
+ * @property {string} issuer_public_key of the issuer whose licence it is
  * @property {string[]} devices computer names to move
  * @property {string} [agent_url] set in the settings when given
  * @property {number} [matched] rows of the Translation Table that must be matched; at least one when absent
  */
 
+const NEEDED = [
+  ...["source", "target", "join_account", "join_password", "return_account", "return_password"],
+  ...["licence", "issuer_public_key", "devices"],
+];
+
 /** @returns {Promise<Lab>} */
 export async function readLab(file) {
   const lab = JSON.parse(await readFile(file, "utf8"));
-  for (const name of ["source", "target", "join", "return", "licence", "issuer", "devices"]) {
+  for (const name of NEEDED) {
     if (!lab[name]) throw new Error(`${file} has no ${name}; its shape is in e2e/lab.mjs`);
   }
-  return lab;
+  return complete(lab);
 }
 
 /** @returns {Lab} */
@@ -47,14 +52,26 @@ export function mockLab() {
     account: `reader@${name}.test`,
     password: "read-only-1234",
   });
-  return {
+  return complete({
     source: side("source"),
     target: side("target"),
-    join: { account: "joiner@target.test", password: "join-1234" },
-    return: { account: "returner@source.test", password: "return-1234" },
+    join_account: "joiner@target.test",
+    join_password: "join-1234",
+    return_account: "returner@source.test",
+    return_password: "return-1234",
     licence: "gwl1.mock",
-    issuer: { public_key: "gwi1.mock" },
+    issuer_public_key: "gwi1.mock",
     devices: ["PC-001"],
     matched: 208,
+  });
+}
+
+function complete(lab) {
+  return {
+    administrator: { name: "admin", password: "a consultant with nine thousand laptops" },
+    customer: "Lab customer",
+    ...lab,
+    source: { name: "Lab source", ...lab.source },
+    target: { name: "Lab target", ...lab.target },
   };
 }

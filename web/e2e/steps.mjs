@@ -2,8 +2,6 @@
 // page does not say what a person would look for.
 import { ready } from "./browser.mjs";
 
-const PASSWORD = "a consultant with nine thousand laptops";
-
 async function open(page, name) {
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name, exact: true }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
@@ -17,15 +15,19 @@ const heading = (page, name) => page.getByRole("heading", { level: 1, name, exac
 async function press(page, name, then) {
   await button(page, name).click();
   const problem = page.locator(".note.bad[role=alert]").first();
-  await Promise.race([then(), problem.waitFor().then(async () => Promise.reject(new Error(await problem.innerText())))]);
+  await Promise.race([
+    then(),
+    problem.waitFor().then(async () => Promise.reject(new Error(await problem.innerText()))),
+  ]);
 }
 
-async function setup({ page, address }) {
+async function setup({ page, address, lab }) {
+  const { name, password } = lab.administrator;
   await page.goto(address);
-  await page.getByLabel("Your sign-in name").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByLabel("Password again").fill(PASSWORD);
-  await page.getByLabel("Name of the customer environment").fill("Lab customer");
+  await page.getByLabel("Your sign-in name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByLabel("Password again").fill(password);
+  await page.getByLabel("Name of the customer environment").fill(lab.customer);
   await press(page, "Set up", () => heading(page, "Write down the recovery key").waitFor());
   const key = (await page.locator("[data-copy='Recovery key']").innerText()).trim();
   if (page.url().includes("#")) throw new Error("the token stayed in the address bar");
@@ -33,7 +35,7 @@ async function setup({ page, address }) {
   await press(page, "Confirm and go on", () => heading(page, "Guide").waitFor());
 }
 
-async function guide({ page }) {
+async function guide({ page, lab }) {
   await ready(page);
   const all = await page.locator("li[data-step]").count();
   if (all !== 8) throw new Error(`the guide shows ${all} steps instead of eight`);
@@ -41,7 +43,7 @@ async function guide({ page }) {
   if (done === 8) throw new Error("the guide of an empty customer says that everything is done");
   const first = page.getByRole("checkbox").first();
   await first.click();
-  await page.getByText("Ticked by admin").first().waitFor();
+  await page.getByText(`Ticked by ${lab.administrator.name}`).first().waitFor();
   return `${done} of ${all} done`;
 }
 
@@ -49,15 +51,15 @@ async function issuer({ page, lab }) {
   await open(page, "Settings");
   if (lab.agent_url) await page.getByLabel("Address for agents").fill(lab.agent_url);
   await button(page, "Add an issuer").click();
-  await page.getByLabel("Name of issuer 1").fill(lab.issuer.name ?? "Lab issuer");
-  await page.getByLabel("Public key of issuer 1").fill(lab.issuer.public_key);
+  await page.getByLabel("Name of issuer 1").fill("Lab issuer");
+  await page.getByLabel("Public key of issuer 1").fill(lab.issuer_public_key);
   await press(page, "Save", () =>
     page.waitForFunction(() => document.querySelectorAll("form .fault, .note.bad").length === 0),
   );
   await page.reload();
   await ready(page);
   const kept = await page.getByLabel("Public key of issuer 1").inputValue();
-  if (kept.trim() !== lab.issuer.public_key.trim()) throw new Error("the issuer was not kept");
+  if (kept.trim() !== lab.issuer_public_key.trim()) throw new Error("the issuer was not kept");
 }
 
 async function directory(page, side) {
@@ -75,12 +77,16 @@ async function directory(page, side) {
   await page.getByLabel("Password", { exact: true }).fill(side.password);
   await button(page, "Add an attribute").click();
   await page.getByRole("textbox", { name: "Further attributes to import, line 1" }).fill("employeeID");
-  await press(page, "Test the connection", () => page.getByRole("heading", { name: "Connection test" }).waitFor());
+  await press(page, "Test the connection", () =>
+    page.getByRole("heading", { name: "Connection test" }).waitFor(),
+  );
   const checks = await page
     .locator("li[data-check]")
     .evaluateAll((all) => all.map((one) => `${one.dataset.check} ${one.dataset.outcome}`));
   if (checks.length !== 6 || checks.some((check) => !check.endsWith(" ok"))) {
-    throw new Error(`test connection of ${side.name}: ${await page.locator("section:has(li[data-check])").innerText()}`);
+    throw new Error(
+      `test connection of ${side.name}: ${await page.locator("section:has(li[data-check])").innerText()}`,
+    );
   }
   await press(page, "Save", () => heading(page, side.name).waitFor());
   await ready(page);
@@ -111,7 +117,10 @@ async function profile({ page, lab }) {
 async function schedule({ page }) {
   await open(page, "Schedule");
   await press(page, "Start a cycle now", () => page.getByText("Started. Its progress is below.").waitFor());
-  const cycle = page.getByRole("row").filter({ has: page.getByRole("link", { name: "Cycle" }) }).first();
+  const cycle = page
+    .getByRole("row")
+    .filter({ has: page.getByRole("link", { name: "Cycle" }) })
+    .first();
   await cycle.getByText(/^(Succeeded|Failed|Cancelled)$/).waitFor({ timeout: 300_000 });
   const said = (await cycle.innerText()).replaceAll(/\s+/g, " ");
   if (!said.includes("Succeeded")) throw new Error(`the cycle did not succeed: ${said}`);
@@ -122,14 +131,18 @@ async function schedule({ page }) {
 
 async function table({ page, lab }) {
   await open(page, "Translation Table");
-  const of = async (state) => Number((await page.locator(`[data-count=${state}] .value`).innerText()).replaceAll(",", ""));
+  const of = async (state) =>
+    Number((await page.locator(`[data-count=${state}] .value`).innerText()).replaceAll(",", ""));
   await page.locator("[data-count=matched]").waitFor();
   const matched = await of("matched");
   const wanted = lab.matched ?? null;
   if (wanted === null ? matched === 0 : matched !== wanted) {
     throw new Error(`${matched} rows are matched instead of ${wanted ?? "at least one"}`);
   }
-  await page.getByRole("button", { name: /^Explain: / }).first().click();
+  await page
+    .getByRole("button", { name: /^Explain: / })
+    .first()
+    .click();
   const panel = page.getByRole("dialog");
   await panel.locator("ol li").first().waitFor();
   await button(page, "Close").click();
@@ -161,14 +174,14 @@ async function runbook({ page, lab }) {
   await page.getByLabel("Target directory").selectOption({ label: lab.target.name });
   await tab("Device state");
   await page.getByLabel("Leave").selectOption({ label: "Active Directory" });
-  await page.getByLabel("Join account").first().fill(lab.join.account);
-  await page.getByLabel("Password of the join account").fill(lab.join.password);
+  await page.getByLabel("Join account").first().fill(lab.join_account);
+  await page.getByLabel("Password of the join account").fill(lab.join_password);
   if (lab.organisational_unit) {
     await page.getByLabel("Organisational unit of the computer account").fill(lab.organisational_unit);
   }
   await page.getByLabel("Use a computer account that exists already").check();
-  await page.getByLabel("Return account").first().fill(lab.return.account);
-  await page.getByLabel("Password of the return account").fill(lab.return.password);
+  await page.getByLabel("Return account").first().fill(lab.return_account);
+  await page.getByLabel("Password of the return account").fill(lab.return_password);
   await tab("Permission updates");
   await page.getByLabel("Add and remove").check();
   await press(page, "Save", () => heading(page, "Move to the target").waitFor());
@@ -234,8 +247,13 @@ async function runs({ page, lab, timeout }) {
   await open(page, "Runs");
   const until = Date.now() + timeout;
   for (const name of lab.devices) {
-    const row = page.getByRole("row").filter({ has: page.getByRole("link", { name, exact: true }) }).first();
-    await row.getByText(/^(Migrated|Restored|Returned|Held|Cancelled)$/).waitFor({ timeout: Math.max(1, until - Date.now()) });
+    const row = page
+      .getByRole("row")
+      .filter({ has: page.getByRole("link", { name, exact: true }) })
+      .first();
+    await row
+      .getByText(/^(Migrated|Restored|Returned|Held|Cancelled)$/)
+      .waitFor({ timeout: Math.max(1, until - Date.now()) });
     const said = (await row.innerText()).replaceAll(/\s+/g, " ");
     if (!said.includes("Migrated")) throw new Error(`${name} did not end migrated: ${said}`);
   }
@@ -245,7 +263,9 @@ async function detail({ page, lab }) {
   await page.getByRole("row").getByRole("link", { name: lab.devices[0], exact: true }).first().click();
   await heading(page, `Run on ${lab.devices[0]}`).waitFor();
   await ready(page);
-  const states = await page.locator("li[data-step]").evaluateAll((all) => all.map((one) => `${one.dataset.step} ${one.dataset.state}`));
+  const states = await page
+    .locator("li[data-step]")
+    .evaluateAll((all) => all.map((one) => `${one.dataset.step} ${one.dataset.state}`));
   const bad = states.filter((state) => !/ (done|skipped|pending)$/.test(state));
   for (const wanted of ["leave done", "join done", "files done", "verify done"]) {
     if (!states.includes(wanted)) bad.push(`not ${wanted}`);
@@ -261,7 +281,9 @@ async function detail({ page, lab }) {
 
 async function guideDone({ page }) {
   await open(page, "Guide");
-  const open_ = await page.locator("li[data-step]:not([data-state=done])").evaluateAll((all) => all.map((one) => one.dataset.step));
+  const open_ = await page
+    .locator("li[data-step]:not([data-state=done])")
+    .evaluateAll((all) => all.map((one) => one.dataset.step));
   if (open_.length > 0) throw new Error(`the guide still has to do: ${open_.join(", ")}`);
 }
 

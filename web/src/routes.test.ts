@@ -44,10 +44,7 @@ describe("the list of pages", () => {
 describe("the source", () => {
   it("keeps every file at 300 lines or less", () => {
     const long = readdirSync("src", { recursive: true, encoding: "utf8" })
-      .filter(
-        (file) =>
-          /\.(ts|tsx|js|css)$/.test(file) && !file.includes("generated"),
-      )
+      .filter((file) => /\.(ts|tsx|js|css)$/.test(file) && !file.includes("generated"))
       .map((file) => [file, readFileSync(`src/${file}`, "utf8").split("\n").length] as const)
       .filter(([, lines]) => lines > 301);
     expect(long).toEqual([]);

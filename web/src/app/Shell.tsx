@@ -89,7 +89,7 @@ function TopBar({ open, toggle }: { open: boolean; toggle: () => void }) {
         aria-controls="navigation"
         onClick={toggle}
       >
-        {open ? text.closeMenu : text.menu}
+        {text.menu}
       </button>
       <Link to="/" className="brand" aria-label={text.product}>
         <img src="/favicon.svg" alt="" />
@@ -112,7 +112,7 @@ function TopBar({ open, toggle }: { open: boolean; toggle: () => void }) {
           </select>
         </label>
       ) : (
-        customer && <span className="muted">{customer.name}</span>
+        customer && <span className="muted customer-name">{customer.name}</span>
       )}
       <button
         type="button"

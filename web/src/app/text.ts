@@ -3,7 +3,6 @@ export const text = {
   product: "Godwit",
   skip: "Skip to the content",
   menu: "Menu",
-  closeMenu: "Close the menu",
   mainNavigation: "Main",
   customer: "Customer",
   signOut: "Sign out",

@@ -16,7 +16,7 @@ export function ProblemNote({ error, nameOf }: Props) {
   return (
     <div className="note bad" role="alert">
       <strong>{problem.title}</strong>
-      <p>{problem.detail}</p>
+      {!(several && errors.every((one) => problem.detail.includes(one.message))) && <p>{problem.detail}</p>}
       {several && (
         <ul>
           {errors.map((one) => {
