@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// What can be done with security descriptors.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Translate self-relative descriptors, one {"sd":"<hex>"} a line, from standard input
+    /// Translate self-relative descriptors, one `{"sd":"<hex>"}` a line, from standard input
     Translate {
         /// CSV with the columns source_sid and target_sid
         #[arg(long, value_name = "MAP")]

@@ -48,7 +48,7 @@ impl Options {
     pub fn real() -> Options {
         Options {
             now: || DateTime::from(std::time::SystemTime::now()),
-            cadence: Cadence::Every(Duration::from_secs(1)),
+            cadence: Cadence::Every(Duration::from_millis(400)),
             retry_after: vec![Duration::from_secs(1), Duration::from_secs(2)],
             #[cfg(test)]
             defect: None,

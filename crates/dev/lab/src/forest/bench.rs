@@ -15,7 +15,7 @@ use gw_directory_ad::AdDirectory;
 use serde::Serialize;
 use std::{fs, path::Path, time::Instant};
 
-/// The best of [`ROUNDS`] of each, taken in turns.
+/// The best of `ROUNDS` of each, taken in turns.
 #[derive(Debug, Clone, Serialize)]
 pub struct ImportTiming {
     /// Wall time of our import, sign-in included.

@@ -228,7 +228,7 @@ fn choose(records: &[Label], seed: u64) -> Result<Vec<Label>> {
     let last = records.last().context("the journal is empty")?.clone();
     let mut progress: Vec<Label> = records
         .iter()
-        .filter(|label| label.event == "progress" && label.nth > 0)
+        .filter(|label| label.event == "progress")
         .cloned()
         .collect();
     if progress.len() < 3 {
