@@ -535,7 +535,6 @@ def vectors(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vectors")
-    parser.add_argument("--self-test", action="store_true", help="--vectors of this checkout")
     parser.add_argument("--url")
     parser.add_argument("--ca")
     parser.add_argument("--psk")
@@ -544,9 +543,6 @@ def main():
     parser.add_argument("--wait", type=float, default=0, help="seconds to wait for trust")
     parser.add_argument("--wait-for-order", action="store_true")
     args = parser.parse_args()
-    if args.self_test:
-        args.vectors = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                    "../../../../docs/protocol-vectors.json")
     if args.vectors:
         return vectors(args.vectors)
     if not (args.url and args.psk and args.state and args.claim):

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 #[derive(clap::Args, Clone, Default)]
 pub(crate) struct Arguments {
-    /// What is played: ad-ad, proxy
+    /// What is played: ad-ad (a migration), proxy (the same through a proxy that is listened to),
+    /// protocol (impostors, rivals, hostile orders, a server that is away), console (in Chromium)
     #[arg(default_value = "ad-ad")]
     pub(crate) scenario: String,
     /// How many devices

@@ -102,7 +102,9 @@ fn suite() -> Result<()> {
             limit,
         )
     };
-    check("secret_search.py", &["--self-test".as_ref()])?;
+    for script in ["secret_search.py", "wire_layers.py", "python_server.py"] {
+        check(script, &["--self-test".as_ref()])?;
+    }
     let vectors = root().join("docs/protocol-vectors.json");
     check("python_agent.py", &["--vectors".as_ref(), vectors.as_ref()])?;
     // Hives that the builder makes must be what four other readers take for hives.
@@ -177,10 +179,11 @@ fn newest(web: &std::path::Path) -> std::time::SystemTime {
     newest
 }
 
-/// The default scenario and each way to break it.
+/// The default scenario, the proxy, the protocol among strangers, and each way to break a run.
 fn lab_part() -> Result<()> {
     lab::run_verb(&arguments("ad-ad", None))?;
     lab::run_verb(&arguments("proxy", None))?;
+    lab::run_verb(&arguments("protocol", None))?;
     for name in ["join", "verify", "power"] {
         lab::run_verb(&arguments("ad-ad", Some(name)))?;
     }

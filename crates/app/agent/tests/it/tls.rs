@@ -25,7 +25,14 @@ fn site() -> Site {
     site_with(|_| ())
 }
 
+/// The request's head in lower case → a header line about the coding, and the body.
+type Respond = fn(&str) -> (&'static str, Vec<u8>);
+
 fn site_with(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Site {
+    site_that(change, |_| ("", b"[]".to_vec()))
+}
+
+fn site_that(change: impl FnOnce(&mut rcgen::CertificateParams), respond: Respond) -> Site {
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     change(&mut params);
     let signing_key = rcgen::KeyPair::generate().unwrap();
@@ -53,8 +60,18 @@ fn site_with(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Site {
                     _ => break,
                 }
             }
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-seen: yes\r\nconnection: close\r\n\r\n[]");
+            let (coding, body) = respond(&String::from_utf8_lossy(&seen).to_lowercase());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{coding}connection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&body);
             let _ = stream.flush();
+            // What is not read when it closes would make it a reset.
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
         }
     });
     let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
@@ -138,6 +155,38 @@ fn a_self_signed_server_is_believed_by_the_pin_of_the_key_set_only() {
     assert!(transport.prove(&[mine.pin]).is_ok());
     assert!(transport.post(op::ENROL, &[], b"{}").is_ok());
     std::fs::remove_file(roots).unwrap();
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn what_a_proxy_gzips_is_unfolded_up_to_the_limit() {
+    let said = |respond: Respond| {
+        let site = site_that(|_| (), respond);
+        let roots = file(&site.pem);
+        let mut transport = HttpTransport::new(&site.url, &Roots::File(roots.clone())).unwrap();
+        std::fs::remove_file(roots).unwrap();
+        transport.post(op::CHECKIN, &[], b"{}")
+    };
+    let small = said(|head| {
+        assert!(head.contains("accept-encoding: gzip"), "{head}");
+        ("content-encoding: gzip\r\n", gzip(b"{\"v\":1}"))
+    });
+    assert_eq!(small.unwrap().body, b"{\"v\":1}");
+    let largest = said(|_| {
+        let plain = vec![b' '; gw_wire::MAX_ANSWER_BYTES];
+        ("content-encoding: gzip\r\n", gzip(&plain))
+    });
+    assert_eq!(largest.unwrap().body.len(), gw_wire::MAX_ANSWER_BYTES);
+    let bomb = said(|_| {
+        let plain = vec![b' '; gw_wire::MAX_ANSWER_BYTES + 1];
+        ("content-encoding: gzip\r\n", gzip(&plain))
+    });
+    assert!(bomb.is_err());
 }
 
 #[test]

@@ -254,7 +254,7 @@ impl Proxy {
             if flipped > 0 && once.code == Some(4) && refused && stage.project.runs(device)? == runs
             {
                 verdict.note(format!(
-                    "one flipped byte of a {name} is refused ({}): {trouble}",
+                    "one flipped byte of each {name} is refused ({}): {trouble}",
                     match direction {
                         REQUEST => format!("{counted} times {CHANGED} at the server"),
                         _ => format!("{flipped} answers"),
@@ -262,7 +262,7 @@ impl Proxy {
                 ));
             } else {
                 verdict.fault(format!(
-                    "a flipped byte of a {name} went through (flipped {flipped}, exit {:?}, counted {counted}): {trouble} {}",
+                    "a flipped byte of the {name} went through (flipped {flipped}, exit {:?}, counted {counted}): {trouble} {}",
                     once.code,
                     verify::first_lines(&once.said, 4)
                 ));
