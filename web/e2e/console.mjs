@@ -6,8 +6,8 @@
 //   GODWIT_SHOTS  folder for the pictures
 //   GODWIT_RUN_TIMEOUT_S  how long a run may take (900)
 //
-// The pre-shared key goes to standard output as a line `PSK=…`; whoever started this starts the
-// agent with it. `--mock` tries the same against the made-up server.
+// Once the device is in a batch, the pre-shared key goes to standard output as a line `PSK=…`;
+// whoever started this starts the agent with it. `--mock` tries the same against the made-up server.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { launch, ready, watch } from "./browser.mjs";
@@ -37,7 +37,9 @@ try {
     const begun = Date.now();
     const said = await step({ ...it, address });
     console.log(`ok ${name}${said ? `: ${said}` : ""} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
-    if (name === "psk") console.log(`PSK=${it.lab.psk}`);
+    // A device that is in a batch before its agent is installed gets its runbook at the first check;
+    // one that enrols earlier would ask again in an hour.
+    if (name === "device") console.log(`PSK=${it.lab.psk}`);
   }
   at = "pictures";
   const state = await context.storageState();
