@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     watch(Arc::clone(&watched));
     let mut fine = true;
     for target in &arguments.targets {
-        fine &= fuzz(target, arguments, &watched)?;
+        fine &= fuzz(target, arguments, &watched, &artifacts())?;
     }
     Ok(fine)
 }
@@ -101,7 +101,12 @@ struct Watched {
     since: Option<Instant>,
 }
 
-fn fuzz(target: &'static Target, arguments: &Arguments, watched: &Mutex<Watched>) -> Result<bool> {
+fn fuzz(
+    target: &'static Target,
+    arguments: &Arguments,
+    watched: &Mutex<Watched>,
+    artifacts: &Path,
+) -> Result<bool> {
     let mut kept = (target.seeds)().with_context(|| format!("the seeds of {}", target.name))?;
     let mut dice = mutate::Dice::new(arguments.seed);
     let mut answers = HashSet::new();
@@ -141,7 +146,7 @@ fn fuzz(target: &'static Target, arguments: &Arguments, watched: &Mutex<Watched>
             }
             Ok(_) => {}
             Err(_) => {
-                report(target.name, &data, "it panicked")?;
+                report(target.name, &data, "it panicked", artifacts)?;
                 return Ok(false);
             }
         }
@@ -170,7 +175,7 @@ fn watch(watched: Arc<Mutex<Watched>>) {
                 } else {
                     "it takes too much memory"
                 };
-                if let Err(error) = report(now.target, &now.input, why) {
+                if let Err(error) = report(now.target, &now.input, why, &artifacts()) {
                     eprintln!("error: {error:#}");
                 }
                 std::process::exit(1);
@@ -185,9 +190,12 @@ fn resident() -> Option<u64> {
     Some(pages * 4096)
 }
 
-fn report(target: &str, data: &[u8], why: &str) -> Result<()> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
-    fs::create_dir_all(&dir)?;
+fn artifacts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts")
+}
+
+fn report(target: &str, data: &[u8], why: &str, dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir)?;
     let mut hasher = DefaultHasher::new();
     data.hash(&mut hasher);
     let path = dir.join(format!("{target}-{:016x}", hasher.finish()));
@@ -197,4 +205,38 @@ fn report(target: &str, data: &[u8], why: &str) -> Result<()> {
         path.display()
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far from the seed: two bytes must be right, and nothing but the answers leads there.
+    const PLANTED: Target = Target {
+        name: "planted",
+        seeds: || Ok(vec![vec![0; 40]]),
+        repair: |_| {},
+        run: |data| match data {
+            [_, _, 0xff, 0x7f, ..] => panic!("planted"),
+            [_, _, 0xff, ..] => 1,
+            _ => 0,
+        },
+    };
+
+    #[test]
+    fn a_planted_fault_is_found_and_its_input_kept() {
+        let arguments = Arguments {
+            targets: vec![&PLANTED],
+            seconds: 60,
+            seed: 1,
+            input: None,
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        let fine = fuzz(&PLANTED, &arguments, &Mutex::default(), dir.path());
+        assert!(!fine.expect("it runs"), "the planted fault was not found");
+        let kept: Vec<_> = fs::read_dir(dir.path()).expect("the folder").collect();
+        let path = kept[0].as_ref().expect("a finding").path();
+        let data = fs::read(path).expect("the finding");
+        assert!(panic::catch_unwind(|| (PLANTED.run)(&data)).is_err());
+    }
 }

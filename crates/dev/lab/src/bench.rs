@@ -173,31 +173,37 @@ fn import_read(forests: &Forests) -> Result<()> {
     })
 }
 
-/// The server's own import, from the start of the job to its end, beside `ldapsearch`.
+/// The server's own full import, from the start of the job to its end, beside `ldapsearch`: into a
+/// customer that has nothing yet, and again when nothing has changed, as on every later night.
 fn import_stored(project: &mut Project, forests: &Forests) -> Result<()> {
-    let mut ours = Vec::new();
-    for _ in 0..3 {
-        ours.push(project.import()?);
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        let directory = project.fresh_directory(forests, &format!("Import {round}"))?;
+        first.push(project.import(&directory)?);
+        again.push(project.import(&directory)?);
     }
-    let best = ours.iter().copied().fold(f64::INFINITY, f64::min);
-    // In the same minute, with the same objects: the reader alone was compared before.
+    // In the same minute, with the same objects.
     let timing = time_import(forests)?;
-    let ratio = best / timing.ldapsearch_ms;
-    let mut row = Row::absolute(
-        "ad-import",
-        best,
-        &format!("ms ({} objects, stored)", timing.objects),
-        "<= 1.25 times",
-    );
-    row.peer = "ldapsearch";
-    row.ratio = Some(ratio);
-    row.print(ratio <= 1.25, || {
-        format!(
-            "ldapsearch takes {:.0} ms and our reader alone {:.0} ms; the rest is storing, \
-             in transactions that leave room for agents",
-            timing.ldapsearch_ms, timing.ours_ms
-        )
-    })
+    for (name, rounds) in [("ad-import", first), ("ad-import-again", again)] {
+        let best = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let ratio = best / timing.ldapsearch_ms;
+        let mut row = Row::absolute(
+            name,
+            best,
+            &format!("ms ({} objects, stored)", timing.objects),
+            "<= 1.25 times",
+        );
+        row.peer = "ldapsearch";
+        row.ratio = Some(ratio);
+        row.print(ratio <= 1.25, || {
+            format!(
+                "ldapsearch takes {:.0} ms and our reader alone {:.0} ms; the rest is storing, \
+                 in short transactions that leave room for agents",
+                timing.ldapsearch_ms, timing.ours_ms
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn server_idle(server: &Server) -> Result<()> {
@@ -355,7 +361,6 @@ fn server_pid(server: &Server) -> Result<u32> {
 struct Project {
     api: Api,
     base: String,
-    directory: String,
     psk: String,
 }
 
@@ -372,8 +377,34 @@ impl Project {
         )?;
         let customers = api.get("/customers")?;
         let base = format!("/customers/{}", text(&customers["items"][0], "id")?);
+        if api.get(&format!("{base}/agent-certificate")).is_err() {
+            api.post(&format!("{base}/agent-certificate"), &json!({}))?;
+        }
+        let psk = api.post(
+            &format!("{base}/psks"),
+            &json!({ "name": "Bench", "policy": "first_claim" }),
+        )?;
+        let psk = ["key", "psk", "text", "secret"]
+            .iter()
+            .find_map(|field| psk[*field].as_str())
+            .context("the answer holds no key")?
+            .to_owned();
+        let mut project = Self { api, base, psk };
+        let directory = project.directory(&project.base.clone(), forests)?;
+        project.import(&directory)?;
+        Ok(project)
+    }
+
+    /// A directory of a new customer, never imported: its path below `/api/v1`.
+    fn fresh_directory(&mut self, forests: &Forests, customer: &str) -> Result<String> {
+        let made = self.api.post("/customers", &json!({ "name": customer }))?;
+        let base = format!("/customers/{}", id(&made)?);
+        self.directory(&base, forests)
+    }
+
+    fn directory(&mut self, base: &str, forests: &Forests) -> Result<String> {
         let settings = crate::forest::bench_settings(forests)?;
-        let directory = api.post(
+        let made = self.api.post(
             &format!("{base}/directories"),
             &json!({
                 "name": "source",
@@ -389,45 +420,17 @@ impl Project {
                 "password": settings.bind.password.expose(),
             }),
         )?;
-        let directory = text(&directory, "id").or_else(|_| text(&directory["summary"], "id"))?;
-        if api.get(&format!("{base}/agent-certificate")).is_err() {
-            api.post(&format!("{base}/agent-certificate"), &json!({}))?;
-        }
-        let psk = api.post(
-            &format!("{base}/psks"),
-            &json!({ "name": "Bench", "policy": "first_claim" }),
-        )?;
-        let psk = ["key", "psk", "text", "secret"]
-            .iter()
-            .find_map(|field| psk[*field].as_str())
-            .context("the answer holds no key")?
-            .to_owned();
-        let mut project = Self {
-            api,
-            base,
-            directory,
-            psk,
-        };
-        // The first one makes every row; the ones that are measured change nothing, as every
-        // night's import does.
-        project.first_import()?;
-        Ok(project)
-    }
-
-    fn first_import(&mut self) -> Result<()> {
-        let seconds = self.import()? / 1e3;
-        eprintln!("import: the first one, into empty tables, took {seconds:.2} s");
-        Ok(())
+        Ok(format!("{base}/directories/{}", id(&made)?))
     }
 
     /// Imports once; milliseconds that the job took.
-    fn import(&mut self) -> Result<f64> {
+    fn import(&mut self, directory: &str) -> Result<f64> {
         let started = Instant::now();
-        let job = self.api.post(
-            &format!("{}/directories/{}/import", self.base, self.directory),
-            &json!({}),
-        )?;
-        let path = format!("{}/jobs/{}", self.base, text(&job, "id")?);
+        let job = self.api.post(&format!("{directory}/import"), &json!({}))?;
+        let (base, _) = directory
+            .split_once("/directories/")
+            .context("a directory")?;
+        let path = format!("{base}/jobs/{}", text(&job, "id")?);
         loop {
             let job = self.api.get(&path)?;
             match job["state"].as_str() {
@@ -446,6 +449,10 @@ impl Project {
             }
         }
     }
+}
+
+fn id(value: &Value) -> Result<String> {
+    text(value, "id").or_else(|_| text(&value["summary"], "id"))
 }
 
 fn text(value: &Value, field: &str) -> Result<String> {

@@ -3,7 +3,7 @@
 use crate::{
     lab,
     run::{cargo, command, output, python, root, run, target_dir},
-    setup,
+    setup, windows,
 };
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,9 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
                 .filter(|row| wanted(&row.name)),
         );
     }
+    if wanted("agent-exe") {
+        rows.push(agent_exe()?);
+    }
     print(&rows);
     if let Some(path) = json {
         fs::write(
@@ -131,6 +134,27 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
         bail!("{unmet} budgets are not met and not explained");
     }
     Ok(())
+}
+
+/// The size of the program that every device downloads.
+fn agent_exe() -> Result<Row> {
+    windows::build()?;
+    let size = fs::metadata(windows::agent())?.len();
+    let met = size <= windows::AGENT_LIMIT;
+    Ok(Row {
+        name: "agent-exe".into(),
+        value: size as f64 / 1e6,
+        unit: "MB".into(),
+        goal: "<= 10 MB".into(),
+        peer: "absolute".into(),
+        ratio: None,
+        met,
+        because: if met {
+            String::new()
+        } else {
+            "see which dependency grew".into()
+        },
+    })
 }
 
 fn parse(text: &str) -> Result<Vec<Row>> {
