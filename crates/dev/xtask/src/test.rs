@@ -15,7 +15,7 @@ use std::{
 };
 
 /// In the order in which they run: cheap ones first.
-const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab", "e2e"];
+const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab"];
 
 pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -184,7 +184,7 @@ fn lab_part() -> Result<()> {
     lab::run_verb(&arguments("ad-ad", None))?;
     lab::run_verb(&arguments("proxy", None))?;
     lab::run_verb(&arguments("protocol", None))?;
-    for name in ["join", "verify", "power"] {
+    for name in ["join", "verify"] {
         lab::run_verb(&arguments("ad-ad", Some(name)))?;
     }
     Ok(())
