@@ -43,7 +43,7 @@ try {
   }
   at = "pictures";
   const state = await context.storageState();
-  const taken = await shoot(browser, { base, state, folder, problems });
+  const taken = await shoot(browser, { base, state, folder, problems, prefer: lab.devices });
   console.log(`ok pictures: ${taken} in ${folder}`);
 } catch (error) {
   problems.push(`${at}: ${error.message}`);

@@ -12,22 +12,25 @@ const VARIANTS = [
 ];
 
 /** The address of a page; pages of one thing are found by the links of the page they hang on. */
-async function addressOf(page, route, base) {
+async function addressOf(page, route, base, prefer) {
   if (!("from" in route)) return base + route.path;
   const [head] = route.path.split("/$");
   await page.goto(base + route.from);
   await ready(page);
   const links = await page
     .locator(`main a[href^="${head}/"]`)
-    .evaluateAll((all) => all.map((one) => one.getAttribute("href")));
-  const found = links.find(
-    (link) => link.split("/").length === route.path.split("/").length && !link.endsWith("/new"),
-  );
+    .evaluateAll((all) => all.map((one) => ({ to: one.getAttribute("href"), text: one.textContent })));
+  const depth = route.path.split("/").length;
+  const fitting = links.filter(({ to }) => to.split("/").length === depth && !to.endsWith("/new"));
+  const found = (fitting.find(({ text }) => prefer.includes(text)) ?? fitting[0])?.to;
   return found ? base + found : null;
 }
 
-/** Opens every page in every variant. `state` is what a signed-in context has stored. */
-export async function shoot(browser, { base, state, folder, problems }) {
+/**
+ * Opens every page in every variant. `state` is what a signed-in context has stored; of several
+ * examples of a page one whose name is in `prefer` is taken.
+ */
+export async function shoot(browser, { base, state, folder, problems, prefer = [] }) {
   await mkdir(folder, { recursive: true });
   let taken = 0;
   for (const { name, ...look } of VARIANTS) {
@@ -43,7 +46,7 @@ export async function shoot(browser, { base, state, folder, problems }) {
       for (const route of ROUTES.filter((one) => "open" in one === open)) {
         const file = `${route.path === "/" ? "dashboard" : route.path.slice(1).replaceAll("/", "-").replaceAll("$", "")}.${name}.png`;
         try {
-          const address = await addressOf(page, route, base);
+          const address = await addressOf(page, route, base, prefer);
           if (!address) throw new Error(`no link to an example on ${route.from}`);
           await page.goto(address);
           await ready(page);

@@ -118,6 +118,12 @@ export const pskPolicy: Record<T.PskPolicy, string> = {
   first_claim: "First claim",
 };
 
+/** What a line of an agent's log means when it came without words of its own. */
+export function logText(line: { code: number; text: string }): string {
+  if (line.text.trim() !== "") return line.text;
+  return { 2001: "A step began", 2002: "A step is done" }[line.code] ?? "–";
+}
+
 /** The word for a run: its result once it has one. */
 export function runWord(run: { state: T.RunState; result?: T.RunResult | null }): Word {
   return run.result ? runResult[run.result] : runState[run.state];

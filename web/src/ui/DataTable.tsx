@@ -1,6 +1,6 @@
 // A table that becomes cards when the window is narrow. Roles are written out, because a table
 // whose display is changed loses them.
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Pages } from "../api/pages";
 import { count } from "../app/time";
 import { Button } from "./Button";
@@ -23,8 +23,10 @@ type TableProps<T> = {
 };
 
 export function DataTable<T>({ caption, columns, rows, rowKey }: TableProps<T>) {
+  const { box, overflows } = useOverflow();
+  const reachable = overflows ? { tabIndex: 0, role: "region", "aria-label": caption } : {};
   return (
-    <div className="table-box">
+    <div className="table-box" ref={box} {...reachable}>
       <table className="table" role="table">
         <caption className="hidden-visually">{caption}</caption>
         <thead role="rowgroup">
@@ -60,6 +62,22 @@ export function DataTable<T>({ caption, columns, rows, rowKey }: TableProps<T>) 
       </table>
     </div>
   );
+}
+
+/** Whether the table is wider than its box: only then must the box be reachable by keyboard. */
+function useOverflow() {
+  const box = useRef<HTMLDivElement>(null);
+  const [overflows, setOverflows] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const look = () => setOverflows(element.scrollWidth > element.clientWidth);
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    if (element.firstElementChild) observer.observe(element.firstElementChild);
+    return () => observer.disconnect();
+  }, []);
+  return { box, overflows };
 }
 
 type PagedProps<T> = Omit<TableProps<T>, "rows"> & { pages: Pages<T>; empty: ReactNode };

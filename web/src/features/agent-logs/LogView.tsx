@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Pages } from "../../api/pages";
 import type { AgentLogLine } from "../../api/types";
-import { severity } from "../../app/words";
+import { logText, severity } from "../../app/words";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Loading } from "../../ui/Loading";
@@ -33,7 +33,7 @@ export function LogView({ label, logs, empty, withDevice }: Props) {
                     <Link to={`/devices/${line.device_id}`}>{line.device_name}</Link>:{" "}
                   </>
                 )}
-                {line.text} <span className="muted small">({line.code})</span>
+                {logText(line)} <span className="muted small">({line.code})</span>
               </span>
             </li>
           ))}
