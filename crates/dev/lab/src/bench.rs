@@ -198,7 +198,7 @@ fn import_stored(project: &mut Project, forests: &Forests) -> Result<()> {
         row.print(ratio <= 1.25, || {
             format!(
                 "ldapsearch takes {:.0} ms and our reader alone {:.0} ms; the rest is storing \
-                 row by row (waiting for the disk is a twentieth of it)",
+                 row by row",
                 timing.ldapsearch_ms, timing.ours_ms
             )
         })?;
