@@ -70,6 +70,11 @@ impl Options {
         self.bin_dir.join(name)
     }
 
+    /// The script that walks through the console.
+    fn walk(&self) -> PathBuf {
+        self.checkers.join("../../../../web/e2e/console.mjs")
+    }
+
     /// A fresh folder of this run.
     fn fresh(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir.join("run").join(name);
@@ -196,7 +201,7 @@ fn console(options: &Options) -> Result<Verdict> {
     let device = devices.first().context("a device")?;
     let (facts, secrets) = project::console_facts(&forests, &options.bin("godwit"), device)?;
     let shots = dir.join("shots");
-    let mut browser = server::Browser::start(&server, &dir, &facts, &shots)?;
+    let mut browser = server::Browser::start(&options.walk(), &server, &dir, &facts, &shots)?;
     let psk = browser.psk(devices::PATIENCE)?;
     let agent = device.start_agent(
         &options.bin("godwit-agent"),

@@ -8,10 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The root of this checkout.
+/// The root of this checkout. Cargo says at run time where it is: with a target folder shared by
+/// two checkouts, what was compiled in may name the other one.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(3).unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors().nth(3).unwrap_or(&here).to_path_buf()
 }
 
 /// Where cargo puts what it builds.

@@ -35,7 +35,7 @@ pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
         let minutes = started.elapsed().as_secs_f64() / 60.0;
         if let Err(error) = &done {
             eprintln!("error: {part}: {error:#}");
-            failed.push(part);
+            failed.push((part, format!("{error:#}")));
         }
         table.push((part, minutes, done.is_ok()));
     }
@@ -52,10 +52,13 @@ pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
         failed.len()
     );
     if failed.is_empty() {
-        Ok(())
-    } else {
-        bail!("failed: {}", failed.join(", "))
+        return Ok(());
     }
+    let told: Vec<String> = failed
+        .iter()
+        .map(|(part, why)| format!("{part}: {why}"))
+        .collect();
+    bail!("failed: {}", told.join("; "))
 }
 
 fn run_part(part: &str) -> Result<()> {
@@ -181,14 +184,29 @@ fn newest(web: &std::path::Path) -> std::time::SystemTime {
 
 /// The default scenario, the proxy, the protocol among strangers, and each way to break a run.
 fn lab_part() -> Result<()> {
-    lab::run_verb(&arguments("ad-ad", None))?;
-    lab::run_verb(&arguments("proxy", None))?;
-    lab::run_verb(&arguments("protocol", None))?;
-    for name in ["join", "verify"] {
-        lab::run_verb(&arguments("ad-ad", Some(name)))?;
+    let mut failed = Vec::new();
+    for (scenario, broken_by) in LAB {
+        let name = format!("{scenario} {}", broken_by.unwrap_or("plain"));
+        println!("-- {name}");
+        if let Err(error) = lab::run_verb(&arguments(scenario, *broken_by)) {
+            eprintln!("error: {name}: {error:#}");
+            failed.push(name);
+        }
     }
-    Ok(())
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} failed", failed.join(", "))
+    }
 }
+
+const LAB: &[(&str, Option<&str>)] = &[
+    ("ad-ad", None),
+    ("proxy", None),
+    ("protocol", None),
+    ("ad-ad", Some("join")),
+    ("ad-ad", Some("verify")),
+];
 
 fn arguments(scenario: &str, scenario_break: Option<&str>) -> lab::Arguments {
     lab::Arguments {

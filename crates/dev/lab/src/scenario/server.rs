@@ -219,8 +219,13 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(crate) fn start(server: &Server, dir: &Path, facts: &Value, shots: &Path) -> Result<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../web/e2e/console.mjs");
+    pub(crate) fn start(
+        script: &Path,
+        server: &Server,
+        dir: &Path,
+        facts: &Value,
+        shots: &Path,
+    ) -> Result<Self> {
         let lab = dir.join("console.json");
         fs::write(&lab, serde_json::to_vec_pretty(facts)?)?;
         fs::create_dir_all(shots)?;
@@ -229,7 +234,7 @@ impl Browser {
             .setup_address()
             .context("the server printed no set-up address")?;
         let mut child = Command::new("node")
-            .arg(&script)
+            .arg(script)
             .env("GODWIT_URL", setup)
             .env("GODWIT_LAB", &lab)
             .env("GODWIT_SHOTS", shots)
