@@ -19,12 +19,30 @@ const DEEPEST: usize = 32;
 pub(crate) struct IndexEntry<'a> {
     bytes: &'a [u8],
     pub(crate) key: &'a [u8],
+    pub(crate) place: Place,
 }
 
+/// Where an entry lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The block: its offset in the stream of blocks and its size; `None` for the root.
+    pub(crate) block: Option<(u64, usize)>,
+    /// Offset of the entry in the block, or in the value of the root.
+    pub(crate) at: usize,
+}
+
+/// Offset of the key in an entry.
+pub(crate) const KEY: usize = 16;
+
 impl<'a> IndexEntry<'a> {
+    /// Offset of the data in an entry of a view index.
+    pub(crate) fn data_at(&self) -> usize {
+        u16_at(self.bytes, 0).unwrap_or(0).into()
+    }
+
     /// Data of an entry of a view index.
     pub(crate) fn data(&self) -> Option<&'a [u8]> {
-        let at = usize::from(u16_at(self.bytes, 0)?);
+        let at = self.data_at();
         let len = usize::from(u16_at(self.bytes, 2)?);
         self.bytes.get(at..at.checked_add(len)?)
     }
@@ -37,6 +55,7 @@ impl<'a> IndexEntry<'a> {
 
 struct Node {
     bytes: Vec<u8>,
+    block: Option<(u64, usize)>,
     at: usize,
     end: usize,
 }
@@ -74,7 +93,7 @@ pub(crate) fn walk<R: BlockRead>(
         512
     };
     let mut seen = BTreeSet::new();
-    let mut path = vec![node(root, 16).ok_or_else(|| bad("the root is malformed"))?];
+    let mut path = vec![node(root, None, 16).ok_or_else(|| bad("the root is malformed"))?];
     // Entries whose child has been visited, and which come after it, one for each level.
     let mut resumed = vec![false];
     while let (Some(top), Some(back)) = (path.last_mut(), resumed.last_mut()) {
@@ -111,7 +130,8 @@ pub(crate) fn walk<R: BlockRead>(
             if u64_at(&bytes, 16) != Some(vcn) {
                 return Err(damaged("it is another block"));
             }
-            path.push(node(bytes, 24).ok_or_else(|| damaged("its header is malformed"))?);
+            let block = Some((offset, bytes.len()));
+            path.push(node(bytes, block, 24).ok_or_else(|| damaged("its header is malformed"))?);
             resumed.push(false);
             continue;
         }
@@ -123,20 +143,33 @@ pub(crate) fn walk<R: BlockRead>(
         }
         let key_len = usize::from(u16_at(entry, 10).unwrap_or(0));
         let key = entry
-            .get(16..16 + key_len)
+            .get(KEY..KEY + key_len)
             .ok_or_else(|| bad("a key is malformed"))?;
-        visit(IndexEntry { bytes: entry, key });
+        let place = Place {
+            block: top.block,
+            at: top.at,
+        };
+        visit(IndexEntry {
+            bytes: entry,
+            key,
+            place,
+        });
         top.at += entry.len();
     }
     Ok(())
 }
 
 /// A node whose index header is at `header`.
-fn node(bytes: Vec<u8>, header: usize) -> Option<Node> {
+fn node(bytes: Vec<u8>, block: Option<(u64, usize)>, header: usize) -> Option<Node> {
     let first = u32_at(&bytes, header)? as usize;
     let length = u32_at(&bytes, header + 4)? as usize;
     let (at, end) = (header.checked_add(first)?, header.checked_add(length)?);
-    (at <= end && end <= bytes.len()).then_some(Node { bytes, at, end })
+    (at <= end && end <= bytes.len()).then_some(Node {
+        bytes,
+        block,
+        at,
+        end,
+    })
 }
 
 /// The entry at the start of `bytes`, with a child pointer inside it when it says so.

@@ -92,6 +92,11 @@ impl Record {
         }))
     }
 
+    /// The whole record, its fix-ups undone.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The attributes, end marker included.
     pub(crate) fn attribute_bytes(&self) -> &[u8] {
         &self.bytes[self.attributes_at..self.used]

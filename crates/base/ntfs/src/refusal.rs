@@ -40,6 +40,9 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
+    /// Header and bitmap disagree about records: who uses a descriptor cannot be known.
+    #[error("the header and the bitmap of $MFT disagree about {0} file records; run chkdsk /f")]
+    Bitmap(u64),
     /// A record and its copy differ.
     #[error("file record {0} differs from its copy in $MFTMirr; run chkdsk /f")]
     MftMirror(u64),
@@ -55,6 +58,7 @@ impl Refusal {
                 | Self::Log(_)
                 | Self::Hibernated
                 | Self::Secure { .. }
+                | Self::Bitmap(_)
                 | Self::MftMirror(_)
         )
     }
@@ -104,7 +108,7 @@ impl<R: BlockRead> Volume<R> {
     }
 
     /// Names and record numbers in a folder.
-    fn list(&self, folder: &Record) -> Result<Vec<(String, u64)>, NtfsError> {
+    pub(crate) fn list(&self, folder: &Record) -> Result<Vec<(String, u64)>, NtfsError> {
         let mut found = Vec::new();
         index::walk(self, folder, "$I30", |entry| {
             if let (Some(name), Some(number)) = (FileName::parse(entry.key), entry.file()) {

@@ -127,6 +127,17 @@ impl<R: BlockRead> Volume<R> {
     /// # Errors
     /// When the bitmap of `$MFT` cannot be read; damaged records come as items.
     pub fn records(&self) -> Result<Records<'_, R>, NtfsError> {
+        Ok(Records {
+            volume: self,
+            bitmap: self.mft_bitmap()?,
+            chunk: Vec::new(),
+            next: 0,
+            disagreements: 0,
+        })
+    }
+
+    /// One bit for each record of `$MFT`: whether it is in use.
+    pub(crate) fn mft_bitmap(&self) -> Result<Vec<u8>, NtfsError> {
         let record = self.known(MFT)?;
         let limit = self
             .record_count()
@@ -142,13 +153,7 @@ impl<R: BlockRead> Volume<R> {
         // The bitmap may be allocated far ahead of $MFT; only what covers it matters.
         let mut bytes = vec![0; bitmap.size().min(limit) as usize];
         bitmap.read_at(self.reader(), self.boot(), 0, &mut bytes)?;
-        Ok(Records {
-            volume: self,
-            bitmap: bytes,
-            chunk: Vec::new(),
-            next: 0,
-            disagreements: 0,
-        })
+        Ok(bytes)
     }
 
     /// One file or folder; `None` when the record is not in use or extends another.

@@ -11,8 +11,8 @@ use crate::stream::Stream;
 use crate::volume::{SECURE, Volume};
 
 /// Every block of this many bytes of `$SDS` is followed by a copy of itself.
-const BLOCK: u64 = 0x4_0000;
-const HEADER: usize = 20;
+pub(crate) const BLOCK: u64 = 0x4_0000;
+pub(crate) const HEADER: usize = 20;
 
 /// Where a descriptor lies in `$SDS`, as the index by id has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,13 +28,23 @@ pub struct SdsEntry {
 }
 
 impl SdsEntry {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         Some(Self {
             hash: u32_at(bytes, 0)?,
             id: u32_at(bytes, 4)?,
             offset: u64_at(bytes, 8)?,
             length: u32_at(bytes, 16)?,
         })
+    }
+
+    /// The 20 bytes that stand for it in the stream and in both indexes.
+    pub(crate) fn bytes(&self) -> [u8; HEADER] {
+        let mut out = [0; HEADER];
+        out[..4].copy_from_slice(&self.hash.to_le_bytes());
+        out[4..8].copy_from_slice(&self.id.to_le_bytes());
+        out[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        out[16..].copy_from_slice(&self.length.to_le_bytes());
+        out
     }
 
     /// Whether it lies inside one primary block.
@@ -177,6 +187,11 @@ impl SecureStore {
     /// Every indexed descriptor, by id.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &SdsEntry> {
         self.entries.values()
+    }
+
+    /// The stream of descriptors.
+    pub(crate) fn sds(&self) -> &Stream {
+        &self.sds
     }
 
     /// Where the descriptor of an id lies.

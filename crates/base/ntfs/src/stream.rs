@@ -2,6 +2,7 @@
 
 use crate::block::BlockRead;
 use crate::boot::Boot;
+use crate::edit::Extent;
 use crate::error::NtfsError;
 use crate::runs::Run;
 
@@ -113,6 +114,14 @@ impl Stream {
         }
     }
 
+    /// Bytes from the start that have been written; the rest reads as zero.
+    pub(crate) fn written(&self) -> u64 {
+        match self {
+            Self::Resident(bytes) => bytes.len() as u64,
+            Self::Runs(runs) => runs.initialised,
+        }
+    }
+
     /// Fills `buffer` from byte `offset` of the value.
     pub(crate) fn read_at(
         &self,
@@ -139,6 +148,36 @@ impl Stream {
             }
             Self::Runs(runs) => runs.read_at(reader, boot, offset, buffer),
         }
+    }
+
+    /// Where bytes of the value lie on the volume, in order; `None` when some lie in a record,
+    /// in a hole, past the end or were never written.
+    pub(crate) fn extents(&self, boot: &Boot, offset: u64, len: usize) -> Option<Vec<Extent>> {
+        let Self::Runs(stream) = self else {
+            return None;
+        };
+        let end = offset.checked_add(len as u64)?;
+        if end > stream.size || end > stream.initialised {
+            return None;
+        }
+        let cluster = u64::from(boot.cluster_size);
+        let mut found: Vec<Extent> = Vec::new();
+        let mut at = offset;
+        while at < end {
+            let (run, inside) = stream.locate(at / cluster)?;
+            let left = (run.clusters - inside) * cluster - at % cluster;
+            let take = left.min(end - at);
+            let start = (run.start? + inside) * cluster + at % cluster;
+            match found.last_mut() {
+                Some(last) if last.offset + last.len as u64 == start => last.len += take as usize,
+                _ => found.push(Extent {
+                    offset: start,
+                    len: take as usize,
+                }),
+            }
+            at += take;
+        }
+        Some(found)
     }
 
     /// The whole value, when it has at most `limit` bytes.

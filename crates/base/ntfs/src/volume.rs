@@ -18,7 +18,7 @@ use crate::upcase::{self, UpCase};
 pub(crate) const MFT: u64 = 0;
 pub(crate) const MFT_MIRROR: u64 = 1;
 pub(crate) const LOG_FILE: u64 = 2;
-const VOLUME: u64 = 3;
+pub(crate) const VOLUME: u64 = 3;
 pub(crate) const ROOT: u64 = 5;
 pub(crate) const SECURE: u64 = 9;
 const UPCASE: u64 = 10;
