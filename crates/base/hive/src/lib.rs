@@ -29,6 +29,7 @@
 #![warn(missing_docs)]
 
 mod alloc;
+pub mod areas;
 mod base;
 mod check;
 mod create;

@@ -1,5 +1,7 @@
 //! The one integration test binary of this crate.
 
+#[path = "suite/areas.rs"]
+mod areas;
 #[path = "suite/edits.rs"]
 mod edits;
 #[path = "suite/hostile.rs"]
