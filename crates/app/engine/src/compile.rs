@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use gw_model::StepName;
 use gw_platform::{
-    Change, FileScope, HiveInfo, HiveRef, HiveState, MapRef, Mode, Profile, ProfileHealth, RegData,
-    Scope, SidText, WinPath,
+    Change, FileScope, HiveInfo, HiveRef, HiveState, JoinState, MapRef, Mode, Profile,
+    ProfileHealth, RegData, Scope, SecretId, SidText, WinPath,
 };
 use gw_runbook::{LeaveFrom, PermissionMode};
 
 use crate::journal::{Survey, UserPlan};
-use crate::rundir::{JoinKind, OrderFile, StageFile};
+use crate::rundir::{FALLBACK, JoinKind, OrderFile, StageFile};
 
 /// One step and its changes. Steps without changes (verify, clean-up, …) are
 /// there too: they read, prove and report.
@@ -20,8 +20,32 @@ pub struct Step {
     /// Which.
     pub name: StepName,
     /// In order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Planned>,
 }
+
+/// A change of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// What.
+    pub change: Change,
+    /// The device restarts before the next one.
+    pub restart: bool,
+}
+
+impl From<Change> for Planned {
+    fn from(change: Change) -> Planned {
+        Planned {
+            change,
+            restart: false,
+        }
+    }
+}
+
+/// The task that registers a domain member in Entra.
+const DEVICE_JOIN_TASK: &str = "Automatic-Device-Join";
+
+/// Where a tenant may be named for that task, below SOFTWARE (windows.md 3.9).
+const DEVICE_JOIN_KEY: &str = r"Microsoft\Windows\CurrentVersion\CDJ\AAD";
 
 /// Where the legal notice of a policy lives, below SOFTWARE.
 const NOTICE_KEY: &str = r"Microsoft\Windows\CurrentVersion\Policies\System";
@@ -41,9 +65,6 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
     let settings = &order.settings;
     let users = users(order, survey, stage);
     let mode = mode(settings.mode);
-    let leaves = settings.leave != LeaveFrom::None;
-    let joins = settings.join == JoinKind::ActiveDirectory;
-
     let mut guards = Vec::new();
     if let Some(notice) = &settings.legal_notice {
         for (name, text) in [
@@ -74,37 +95,53 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
         }
     }
 
-    let mut steps = vec![Step {
-        name: StepName::GuardsUp,
-        changes: guards,
-    }];
-    let mut step = |name, changes| steps.push(Step { name, changes });
-    step(
-        StepName::Leave,
-        match leaves {
-            true => vec![Change::Leave {
-                from: survey.join.clone(),
-            }],
-            false => Vec::new(),
-        },
-    );
-    step(
-        StepName::Join,
-        match (joins, &stage.target, &stage.secret) {
-            (true, Some(target), Some(secret)) => vec![Change::Join {
-                target: target.clone(),
-                secret: secret.clone(),
-            }],
-            _ => Vec::new(),
-        },
-    );
-    let Some(mode) = mode else {
-        step(StepName::Verify, Vec::new());
-        step(StepName::GuardsDown, Vec::new());
-        step(StepName::CleanUp, Vec::new());
-        return steps;
+    let mut steps = Vec::new();
+    let mut step = |name, changes: Vec<Change>| {
+        steps.push(Step {
+            name,
+            changes: changes.into_iter().map(Planned::from).collect(),
+        });
     };
-    let areas = settings.areas;
+    step(StepName::Stage, fallback(order));
+    step(StepName::GuardsUp, guards);
+    steps.extend(membership(order, survey, stage));
+    if let Some(mode) = mode {
+        steps.extend(permissions(order, survey, &users, map, mode));
+    }
+    // Verification reads the device as its users will find it.
+    if survey.restarts
+        && let Some(last) = steps
+            .iter_mut()
+            .rev()
+            .find_map(|step| step.changes.last_mut())
+    {
+        last.restart = true;
+    }
+    for name in [StepName::Verify, StepName::GuardsDown, StepName::CleanUp] {
+        steps.push(Step {
+            name,
+            changes: Vec::new(),
+        });
+    }
+    steps
+}
+
+/// The steps that hand everything over to the target users.
+fn permissions(
+    order: &OrderFile,
+    survey: &Survey,
+    users: &[UserPlan],
+    map: &MapRef,
+    mode: Mode,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut step = |name, changes: Vec<Change>| {
+        steps.push(Step {
+            name,
+            changes: changes.into_iter().map(Planned::from).collect(),
+        });
+    };
+    let areas = order.settings.areas;
     step(
         StepName::Profiles,
         users
@@ -118,7 +155,7 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
     );
     step(
         StepName::Files,
-        match file_scope(order, survey, &users) {
+        match file_scope(order, survey, users) {
             Some(scope) => vec![Change::TranslateFiles {
                 scope,
                 map: map.clone(),
@@ -134,7 +171,7 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
     };
     step(
         StepName::UserHives,
-        user_hives(survey, &users)
+        user_hives(survey, users)
             .map(|info| hive(info.hive.clone()))
             .collect(),
     );
@@ -155,10 +192,80 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
             false => Vec::new(),
         },
     );
-    step(StepName::Verify, Vec::new());
-    step(StepName::GuardsDown, Vec::new());
-    step(StepName::CleanUp, Vec::new());
     steps
+}
+
+/// A way in that needs no directory, made while there still is one.
+fn fallback(order: &OrderFile) -> Vec<Change> {
+    let settings = &order.settings;
+    match &settings.fallback_administrator {
+        Some(name) if settings.leave != LeaveFrom::None => vec![Change::MakeAdministrator {
+            name: name.clone(),
+            password: SecretId(FALLBACK.to_owned()),
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// The steps that leave one directory and join another, with the restarts that
+/// a running Windows needs between them (`docs/intended-behaviour`).
+fn membership(order: &OrderFile, survey: &Survey, stage: &StageFile) -> [Step; 2] {
+    let settings = &order.settings;
+    let restart = |change, restart| Planned {
+        change,
+        restart: restart && survey.restarts,
+    };
+    let to_entra = settings.join == JoinKind::Entra;
+    let offline = settings.join == JoinKind::ActiveDirectoryOffline;
+    let in_domain = matches!(survey.join, JoinState::ActiveDirectory(_));
+    let enrolments = || match survey.enrolments.is_empty() {
+        true => None,
+        false => Some(Planned::from(Change::ClearEnrolments {
+            ids: survey.enrolments.clone(),
+        })),
+    };
+    let (mut leave, mut join) = (Vec::new(), Vec::new());
+    if settings.leave != LeaveFrom::None {
+        // A domain that is left keeps the registration of a device alive, and
+        // an enrolment belongs to the identity that goes.
+        let registered = survey.registration.as_ref().filter(|_| in_domain);
+        if let Some(from) = registered {
+            leave.push(Planned::from(Change::SetTask {
+                task: DEVICE_JOIN_TASK.to_owned(),
+                enabled: false,
+            }));
+            leave.push(Planned::from(Change::SetRegistryValue {
+                hive: HiveRef::Software,
+                key: DEVICE_JOIN_KEY.to_owned(),
+                name: "TenantId".to_owned(),
+                data: None,
+            }));
+            leave.extend(enrolments());
+            leave.push(Planned::from(Change::Unregister { from: from.clone() }));
+        } else if !in_domain {
+            leave.extend(enrolments());
+        } else if to_entra {
+            join.extend(enrolments());
+        }
+        leave.push(restart(
+            Change::Leave {
+                from: survey.join.clone(),
+            },
+            in_domain && (to_entra || offline),
+        ));
+    }
+    if settings.join != JoinKind::None
+        && let (Some(target), Some(secret)) = (&stage.target, &stage.secret)
+    {
+        join.push(restart(
+            Change::Join {
+                target: target.clone(),
+                secret: secret.clone(),
+            },
+            true,
+        ));
+    }
+    [(StepName::Leave, leave), (StepName::Join, join)].map(|(name, changes)| Step { name, changes })
 }
 
 /// Users whose profiles change hands: a registered profile and a pair.

@@ -21,6 +21,8 @@ use crate::rundir::Storage;
 pub struct Journal {
     records: Vec<Record>,
     last_hash: String,
+    /// Bytes of whole records, with the magic.
+    length: u64,
     #[cfg(test)]
     pub(crate) defect: Option<crate::Defect>,
 }
@@ -72,13 +74,18 @@ impl Journal {
         if (torn || bytes.is_empty()) && cut {
             storage.journal_cut(frames.good_bytes).map_err(io("cut"))?;
         }
-        if frames.good_bytes == 0 {
-            storage.journal_append(&MAGIC).map_err(io("written"))?;
-            storage.journal_flush().map_err(io("written"))?;
+        let mut length = frames.good_bytes;
+        if length == 0 {
+            append(storage, 0, &MAGIC).map_err(io("written"))?;
+            length = MAGIC.len() as u64;
         }
+        // A process that was killed between append and flush leaves a record
+        // that is there to read and not yet durable.
+        storage.journal_flush().map_err(io("written"))?;
         Ok(Journal {
             records: frames.records,
             last_hash: frames.last_hash,
+            length,
             #[cfg(test)]
             defect: None,
         })
@@ -110,10 +117,11 @@ impl Journal {
             event,
         };
         let (bytes, hash) = frame::encode(&record)?;
-        storage.journal_append(&bytes).map_err(io)?;
+        append(storage, self.length, &bytes).map_err(io)?;
         if self.flushes() {
             storage.journal_flush().map_err(io)?;
         }
+        self.length += bytes.len() as u64;
         self.last_hash = hash;
         self.records.push(record);
         Ok(&self.records[self.records.len() - 1])
@@ -127,5 +135,18 @@ impl Journal {
     #[cfg(not(test))]
     fn flushes(&self) -> bool {
         true
+    }
+}
+
+/// Appends behind `length`. On a full disk what was set aside is given back
+/// and the record written again, from its beginning: a part of it may be there.
+fn append(storage: &mut dyn Storage, length: u64, bytes: &[u8]) -> std::io::Result<()> {
+    match storage.journal_append(bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            storage.release();
+            storage.journal_cut(length)?;
+            storage.journal_append(bytes)
+        }
+        other => other,
     }
 }

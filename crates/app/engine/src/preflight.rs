@@ -174,8 +174,8 @@ fn membership(order: &OrderFile, join: &JoinState) -> Option<Finding> {
         _ => false,
     };
     let from_source = match join {
-        JoinState::ActiveDirectory(_) => order.sources.iter().any(|source| source.holds(join)),
-        _ => true,
+        JoinState::Workgroup { .. } => true,
+        _ => order.sources.iter().any(|source| source.holds(join)),
     };
     (!kind_fits || !from_source).then(|| {
         blocks(
@@ -276,20 +276,28 @@ fn joining(order: &OrderFile, stage: &StageFile, reach: &Reach) -> Option<Findin
             "stage the device again",
         ));
     };
-    let JoinTarget::ActiveDirectory(ad) = target;
-    let right_place = order
-        .target
-        .as_ref()
-        .is_none_or(|wanted| match &wanted.domain_sid {
-            Some(sid) => *sid == ad.domain_sid,
-            None => wanted.dns_name.eq_ignore_ascii_case(&ad.dns_name),
-        });
-    if !right_place {
+    let right_kind = match target {
+        JoinTarget::ActiveDirectory(_) => order.settings.join == JoinKind::ActiveDirectory,
+        JoinTarget::ActiveDirectoryOffline(_) => {
+            order.settings.join == JoinKind::ActiveDirectoryOffline
+        }
+        JoinTarget::Entra(_) => order.settings.join == JoinKind::Entra,
+    };
+    let right_place = order.target.as_ref().is_none_or(|wanted| match target {
+        JoinTarget::Entra(entra) => wanted.dns_name.eq_ignore_ascii_case(&entra.tenant_id),
+        JoinTarget::ActiveDirectory(ad) | JoinTarget::ActiveDirectoryOffline(ad) => {
+            match &wanted.domain_sid {
+                Some(sid) => *sid == ad.domain_sid,
+                None => wanted.dns_name.eq_ignore_ascii_case(&ad.dns_name),
+            }
+        }
+    });
+    if !right_kind || !right_place {
         return Some(blocks(
             "target",
             format!(
                 "the stage package joins {}, the order another directory",
-                ad.dns_name
+                target.describe()
             ),
             "stage the device again",
         ));

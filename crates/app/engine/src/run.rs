@@ -28,6 +28,9 @@ pub enum Request {
     Go,
     /// Go back.
     Undo,
+    /// The device has started: lift guards whose time is spent. Does nothing
+    /// else, so it may be asked at every boot, before anything else.
+    Watchdog,
 }
 
 /// How the engine works.
@@ -79,6 +82,8 @@ pub enum Exit {
     NeedsStage,
     /// `return.json` is needed.
     NeedsReturn,
+    /// `escrow.json` is needed.
+    NeedsEscrow,
     /// The device must restart.
     Reboot,
     /// Stopped at a checkpoint.
@@ -93,6 +98,7 @@ impl Exit {
             Exit::NeedsStage => 10,
             Exit::NeedsReturn => 11,
             Exit::Reboot => 12,
+            Exit::NeedsEscrow => 13,
             Exit::Stopped => 75,
         }
     }
@@ -182,6 +188,9 @@ pub fn run(
         state,
     };
     if fresh {
+        if request == Request::Watchdog {
+            return Ok(Exit::Stopped);
+        }
         if request == Request::Undo {
             return Err(EngineError::Refused(
                 "the run has not begun: there is nothing to undo".to_owned(),
@@ -279,6 +288,9 @@ impl Halt {
 
 impl Run<'_> {
     fn go(&mut self, request: Request) -> Result<Exit, EngineError> {
+        if request == Request::Watchdog {
+            return self.watchdog();
+        }
         if request == Request::Undo {
             self.ask_back()?;
         }
@@ -303,7 +315,10 @@ impl Run<'_> {
     fn work(&mut self) -> Result<Exit, Halt> {
         let boot_id = self.machine.facts().map_err(EngineError::from)?.boot_id;
         let attempt = self.state.attempts + 1;
-        self.record(Event::Started { attempt, boot_id })?;
+        self.record(Event::Started {
+            attempt,
+            boot_id: boot_id.clone(),
+        })?;
         if self.state.going_back.is_some() {
             return self.go_back();
         }
@@ -327,11 +342,7 @@ impl Run<'_> {
                 format!("the run would not start: {because}"),
             );
         }
-        let left = self
-            .state
-            .leave()
-            .is_some_and(|mark| mark.outcome.is_some());
-        if left && self.order.settings.forward_only {
+        if self.order.settings.forward_only && self.has_left()? {
             return self.hold(because);
         }
         self.record(Event::GoingBack {
@@ -339,6 +350,37 @@ impl Run<'_> {
             requested: false,
         })?;
         self.go_back()
+    }
+
+    /// Whether the time for reaching the target is spent.
+    fn is_late(&self) -> bool {
+        let now = (self.options.now)();
+        let spent = self.state.spent_ms.saturating_add(self.state.passed(now));
+        !self.state.changes.is_empty() && over(spent, self.order.settings.budget_s)
+    }
+
+    fn watchdog(&mut self) -> Result<Exit, EngineError> {
+        if let Some((state, _)) = &self.state.final_state {
+            return Ok(Exit::Final(*state));
+        }
+        if self.is_late() && !self.state.guards().is_empty() {
+            self.lower_guards("the time budget was spent when the device started")
+                .map_err(Halt::into_error)?;
+        }
+        Ok(Exit::Stopped)
+    }
+
+    /// Lifts the guards of a run that is not over; they go up again with it.
+    fn lower_guards(&mut self, because: &str) -> Result<(), Halt> {
+        if self.state.guards().is_empty() {
+            return Ok(());
+        }
+        self.guards_down()?;
+        self.step(
+            StepName::GuardsUp,
+            StepState::Undone,
+            Some(because.to_owned()),
+        )
     }
 
     fn record_failure(&mut self, failure: Failure) -> Result<(), Halt> {
@@ -365,14 +407,16 @@ impl Run<'_> {
         {
             return Ok(());
         }
-        match self.state.final_state.as_ref().map(|(state, _)| *state) {
+        let ended = self.state.final_state.as_ref().map(|(state, _)| *state);
+        match ended {
             Some(state @ (FinalState::Restored | FinalState::Returned | FinalState::Rehearsed)) => {
                 return Err(EngineError::Refused(format!(
                     "the run has ended {state:?}: there is nothing to undo"
                 )));
             }
-            Some(FinalState::Migrated) => self.refuse_after_commit()?,
-            Some(FinalState::Held) | None => {}
+            // A held device may be a moved one behind a guard, and a run that is
+            // about to end has its guards down already.
+            Some(FinalState::Migrated | FinalState::Held) | None => self.refuse_after_commit()?,
         }
         self.record(Event::GoingBack {
             because: "asked for".to_owned(),
@@ -405,7 +449,8 @@ impl Run<'_> {
 
     /// A held run is taken up again when something new can be tried.
     fn may_try_again(&self) -> Result<bool, EngineError> {
-        if self.state.going_back.is_none() {
+        let undoable = |mark: &crate::state::ChangeMark| mark.given_up;
+        if self.state.going_back.is_none() || self.state.changes.values().any(undoable) {
             return Ok(true);
         }
         let shared = self.shared.borrow();
@@ -473,4 +518,11 @@ impl Run<'_> {
         let now: JoinState = self.machine.join_state().map_err(EngineError::from)?;
         Ok(now != from)
     }
+}
+
+/// Whether `ms` milliseconds are at least `seconds`.
+fn over(ms: i64, seconds: u64) -> bool {
+    ms >= i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000)
 }

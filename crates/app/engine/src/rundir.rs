@@ -7,9 +7,9 @@ mod storage;
 
 pub use dir::{DirStorage, OpenError};
 pub use documents::{
-    Areas, BadDocument, DirectoryRef, ErrorReport, JoinKind, LegalNotice, OrderFile, Pair, Refusal,
-    ResultFile, ReturnFile, ReturnGrade, RunbookRef, Settings, StageFile, StepReport, Ticket,
-    UnmappedProfile, read_document,
+    Areas, BadDocument, DirectoryRef, ErrorReport, EscrowFile, JoinKind, LegalNotice, OrderFile,
+    Pair, Refusal, ResultFile, ReturnFile, ReturnGrade, RunbookRef, Settings, StageFile,
+    StepReport, Ticket, UnmappedProfile, read_document,
 };
 pub use storage::{BlobSink, Storage};
 
@@ -19,5 +19,9 @@ pub const ORDER: &str = "order.json";
 pub const STAGE: &str = "stage.json";
 /// Return ticket or its refusal, written by the agent after exit 11.
 pub const RETURN: &str = "return.json";
+/// Acknowledgement of escrowed secrets, written by the agent after exit 13.
+pub const ESCROW: &str = "escrow.json";
+/// Id of the secret that is the fallback administrator's password.
+pub const FALLBACK: &str = "fallback-administrator";
 /// Result, written by the engine at a final state.
 pub const RESULT: &str = "result.json";

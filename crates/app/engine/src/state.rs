@@ -28,7 +28,21 @@ pub(crate) struct State {
     pub(crate) first_error: Option<ErrorReport>,
     pub(crate) failures_of: BTreeMap<u64, u32>,
     pub(crate) going_back: Option<GoingBack>,
-    pub(crate) needs_return_since: Option<DateTime<Utc>>,
+    pub(crate) needs_return: bool,
+    /// The boot the last process began in.
+    pub(crate) boot: Option<String>,
+    /// The boot that last wanted a restart.
+    pub(crate) restart_wanted_in: Option<String>,
+    /// The clock of the last record.
+    pub(crate) clock: Option<DateTime<Utc>>,
+    /// Milliseconds since the first change, by the records' own clock: time
+    /// that runs backwards does not count, so a clock that is set back cannot
+    /// stretch a budget.
+    pub(crate) spent_ms: i64,
+    /// The same since a return ticket was first needed.
+    pub(crate) waited_ms: i64,
+    /// The fallback administrator's password is in safe hands.
+    pub(crate) escrowed: bool,
     /// Ticket last taken up and the change that uses it.
     pub(crate) returning: Option<(String, u64)>,
     /// The source accepted the device again.
@@ -64,6 +78,10 @@ pub(crate) struct ChangeMark {
     pub(crate) undone: Option<Undone>,
     pub(crate) undone_going_back: bool,
     pub(crate) given_up: bool,
+    /// Boot in which it was done.
+    pub(crate) done_in: Option<String>,
+    /// Boot in which it was undone.
+    pub(crate) undone_in: Option<String>,
 }
 
 /// The way back was taken.
@@ -84,12 +102,27 @@ impl State {
 
     /// Adds one record.
     pub(crate) fn add(&mut self, record: &Record) {
+        let passed = self.passed(record.at);
+        if !self.changes.is_empty() {
+            self.spent_ms = self.spent_ms.saturating_add(passed);
+        }
+        if self.needs_return {
+            self.waited_ms = self.waited_ms.saturating_add(passed);
+        }
+        self.clock = Some(record.at);
         match &record.event {
-            Event::Opened { .. } | Event::Stopped {} => {}
-            Event::Started { attempt, .. } => {
+            Event::Opened { .. } | Event::Stopped {} | Event::WayIn { .. } => {}
+            Event::Started { attempt, boot_id } => {
                 self.attempts = *attempt;
-                self.final_state = None;
+                self.boot = Some(boot_id.clone());
+                // A held run that is taken up again has its whole time again.
+                if self.final_state.take().is_some() {
+                    self.spent_ms = 0;
+                    self.waited_ms = 0;
+                    self.needs_return = false;
+                }
             }
+            Event::Escrowed { .. } => self.escrowed = true,
             Event::Step {
                 step,
                 state,
@@ -129,6 +162,8 @@ impl State {
                         undone: None,
                         undone_going_back: false,
                         given_up: false,
+                        done_in: None,
+                        undone_in: None,
                     },
                 );
             }
@@ -143,6 +178,7 @@ impl State {
             Event::Done { seq, outcome } => {
                 if let Some(mark) = self.changes.get_mut(seq) {
                     mark.outcome = Some(outcome.clone());
+                    mark.done_in = self.boot.clone();
                 }
             }
             Event::Planned { step, counts, .. } => self.planned.push((*step, counts.clone())),
@@ -182,15 +218,19 @@ impl State {
                     mark.undone = Some(undone.clone());
                     mark.undone_going_back = back;
                     mark.given_up = *given_up;
+                    mark.undone_in = self.boot.clone();
                 }
             }
-            Event::NeedsReturn { .. } => {
-                self.needs_return_since.get_or_insert(record.at);
-            }
+            Event::NeedsReturn { .. } => self.needs_return = true,
             Event::Returning { return_sha256, seq } => {
                 self.returning = Some((return_sha256.clone(), *seq));
             }
-            Event::RebootWanted { .. } => self.reboots += 1,
+            Event::RebootWanted { boot_id } => {
+                if self.restart_wanted_in.as_ref() != Some(boot_id) {
+                    self.reboots += 1;
+                }
+                self.restart_wanted_in = Some(boot_id.clone());
+            }
             Event::Final { state, because } => {
                 self.final_state = Some((*state, because.clone()));
             }
@@ -215,6 +255,24 @@ impl State {
         if detail.is_some() {
             mark.detail = detail;
         }
+    }
+
+    /// Milliseconds from the last record until `now`, never negative.
+    pub(crate) fn passed(&self, now: DateTime<Utc>) -> i64 {
+        self.clock
+            .map_or(0, |then| now.signed_duration_since(then).num_milliseconds())
+            .max(0)
+    }
+
+    /// Guards that may be up.
+    pub(crate) fn guards(&self) -> Vec<u64> {
+        self.changes
+            .iter()
+            .rev()
+            .filter(|(_, mark)| mark.step == StepName::GuardsUp)
+            .filter(|(_, mark)| mark.undone.is_none() || mark.given_up)
+            .map(|(seq, _)| *seq)
+            .collect()
     }
 
     /// Whether a step ended well (or was not part of the run).

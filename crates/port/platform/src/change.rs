@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{HiveRef, JoinState};
+use crate::facts::{EntraDevice, HiveRef, JoinState};
 use crate::join::{JoinTarget, SecretId};
 use crate::map::{MapRef, Mode};
 use crate::seen::FileScope;
@@ -16,7 +16,7 @@ use crate::sid::SidText;
 use crate::winpath::WinPath;
 
 /// Version this code writes. Older versions are read for ever.
-pub const CHANGE_VERSION: u16 = 1;
+pub const CHANGE_VERSION: u16 = 2;
 
 /// One mutation of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,35 @@ pub enum Change {
         /// Held afterwards or not.
         held: bool,
     },
+    /// Remove the Entra registration of a hybrid-joined device. Comes before
+    /// leaving the domain, which would orphan it (windows.md 6.3).
+    Unregister {
+        /// The registration; anything else is refused.
+        from: EntraDevice,
+    },
+    /// Park the named device-management enrolments with their keys and tasks.
+    /// Undoing renames them back, unless the device has enrolled anew since:
+    /// two enrolments would block each other.
+    ClearEnrolments {
+        /// Ids, sorted.
+        ids: Vec<String>,
+    },
+    /// Switch a scheduled task on or off.
+    SetTask {
+        /// Its path below the task library.
+        task: String,
+        /// Enabled afterwards or not.
+        enabled: bool,
+    },
+    /// Make a local administrator, or give one that is there the password and
+    /// the membership. Undoing switches a new one off and takes it out of the
+    /// group; the account itself stays, because nothing is deleted.
+    MakeAdministrator {
+        /// Account name.
+        name: String,
+        /// Its password: UTF-8 text, no line end.
+        password: SecretId,
+    },
     /// Make a folder that only SYSTEM and Administrators may open.
     MakeFolder {
         /// Which; parents must exist.
@@ -132,24 +161,63 @@ impl Change {
                 let verb = if *held { "give" } else { "take" };
                 format!("{verb} {sid} the right {right}")
             }
+            Change::Unregister { from } => format!("unregister from Entra {}", from.tenant_id),
+            Change::ClearEnrolments { ids } => format!("park {} enrolments", ids.len()),
+            Change::SetTask { task, enabled } => {
+                let verb = if *enabled { "on" } else { "off" };
+                format!("switch {verb} the task {task}")
+            }
+            Change::MakeAdministrator { name, .. } => format!("make {name} an administrator"),
             Change::MakeFolder { path } => format!("make folder {path}"),
             Change::Park { path, .. } => format!("park {path}"),
+        }
+    }
+
+    /// The first version of the vocabulary that knows this change. It is written
+    /// with it, so that an older agent refuses only what it really cannot do.
+    pub fn since(&self) -> u16 {
+        match self {
+            Change::Unregister { .. }
+            | Change::ClearEnrolments { .. }
+            | Change::SetTask { .. }
+            | Change::MakeAdministrator { .. }
+            | Change::Join {
+                target: JoinTarget::ActiveDirectoryOffline(_) | JoinTarget::Entra(_),
+                ..
+            } => 2,
+            _ => 1,
         }
     }
 
     /// How far the change can be undone, as far as the change alone tells.
     pub fn undo_class(&self) -> UndoClass {
         match self {
-            Change::Leave { .. } => UndoClass::Equivalent {
-                differences: vec![
-                    "coming back is a new join of the same account with a new machine password"
+            Change::Leave { from } => {
+                UndoClass::Equivalent {
+                    differences: vec![match from {
+                    JoinState::Entra { .. } => "coming back is a new registration: device id, \
+                        enrolment and Windows Hello are new"
                         .to_owned(),
-                ],
-            },
+                    _ => "coming back is a new join of the same account with a new machine password"
+                        .to_owned(),
+                }],
+                }
+            }
             Change::Join { .. } => UndoClass::Equivalent {
                 differences: vec![
                     "the device ends in a workgroup; the account stays in the target".to_owned(),
                 ],
+            },
+            Change::Unregister { .. } => UndoClass::Equivalent {
+                differences: vec![
+                    "Windows registers the device again later, under another device id".to_owned(),
+                ],
+            },
+            Change::ClearEnrolments { .. } => UndoClass::Equivalent {
+                differences: vec!["an enrolment is not put back beside a newer one".to_owned()],
+            },
+            Change::MakeAdministrator { .. } => UndoClass::Equivalent {
+                differences: vec!["the local account stays, switched off".to_owned()],
             },
             _ => UndoClass::Exact,
         }
@@ -286,7 +354,7 @@ pub struct ChangeDoc {
 impl From<Change> for ChangeDoc {
     fn from(change: Change) -> ChangeDoc {
         ChangeDoc {
-            v: CHANGE_VERSION,
+            v: change.since(),
             change,
         }
     }
@@ -321,10 +389,8 @@ impl TryFrom<serde_json::Value> for ChangeDoc {
             return Err(BadChange::Newer { found: v });
         }
         let change = value.get("change").ok_or_else(|| damaged("no change"))?;
-        Ok(ChangeDoc {
-            v: CHANGE_VERSION,
-            change: serde_json::from_value(change.clone())
-                .map_err(|error| BadChange::Damaged(error.to_string()))?,
-        })
+        let change: Change = serde_json::from_value(change.clone())
+            .map_err(|error| BadChange::Damaged(error.to_string()))?;
+        Ok(ChangeDoc::from(change))
     }
 }

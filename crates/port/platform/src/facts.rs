@@ -128,6 +128,16 @@ impl JoinState {
     }
 }
 
+/// The registration of a device in an Entra tenant. With a domain membership
+/// beside it the device is hybrid-joined (windows.md 3.9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntraDevice {
+    /// Tenant id, lower case.
+    pub tenant_id: String,
+    /// Device id in that tenant, lower case.
+    pub device_id: String,
+}
+
 /// Membership of an Active Directory domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdMembership {

@@ -11,13 +11,15 @@ mod changes;
 mod disk;
 mod fuse;
 mod machine;
+mod membership;
 mod sd;
 
-pub use build::{SamplePc, sample};
+pub use build::{Place, SamplePc, sample, sample_between};
 pub use cells::{FileCell, GroupCell, HiveCell, ProfileCell, SecurityCell};
 pub use disk::Disk;
 pub use fuse::{Fuse, PowerFailed};
 pub use machine::{FakeDirectory, FakePc, Fault, Phase};
+pub use membership::{AccountCell, FakeTenant};
 pub use sd::{AceSpec, descriptor};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::JoinState;
 use crate::sid::SidText;
 
 /// A directory a device can be joined to, with everything it needs to know.
@@ -11,6 +12,12 @@ use crate::sid::SidText;
 pub enum JoinTarget {
     /// An Active Directory domain; the account exists and its password is set.
     ActiveDirectory(AdTarget),
+    /// The same without a controller at hand: the secret is a provisioning blob,
+    /// and the join is complete after a restart (windows.md 3.4).
+    ActiveDirectoryOffline(AdTarget),
+    /// An Entra tenant; the secret is a bulk enrolment token, and the join is
+    /// complete after a restart (windows.md 3.7).
+    Entra(EntraTarget),
 }
 
 impl JoinTarget {
@@ -18,8 +25,40 @@ impl JoinTarget {
     pub fn describe(&self) -> String {
         match self {
             JoinTarget::ActiveDirectory(ad) => format!("AD {}", ad.dns_name),
+            JoinTarget::ActiveDirectoryOffline(ad) => format!("AD {} offline", ad.dns_name),
+            JoinTarget::Entra(entra) => format!("Entra {}", entra.tenant_id),
         }
     }
+
+    /// The domain, for both ways of joining one.
+    pub fn active_directory(&self) -> Option<&AdTarget> {
+        match self {
+            JoinTarget::ActiveDirectory(ad) | JoinTarget::ActiveDirectoryOffline(ad) => Some(ad),
+            JoinTarget::Entra(_) => None,
+        }
+    }
+
+    /// Whether a device in state `join` belongs to it.
+    pub fn holds(&self, join: &JoinState) -> bool {
+        match (self, join) {
+            (JoinTarget::Entra(entra), JoinState::Entra { tenant_id, .. }) => {
+                entra.tenant_id == *tenant_id
+            }
+            (JoinTarget::Entra(_), _) => false,
+            (JoinTarget::ActiveDirectory(ad) | JoinTarget::ActiveDirectoryOffline(ad), join) => {
+                join.is_domain(&ad.domain_sid)
+            }
+        }
+    }
+}
+
+/// An Entra tenant as seen by a device that joins it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntraTarget {
+    /// Tenant id, lower case.
+    pub tenant_id: String,
+    /// Its verified domain, for people.
+    pub domain: String,
 }
 
 /// An Active Directory domain as seen by a device that joins it.

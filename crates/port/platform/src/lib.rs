@@ -32,11 +32,11 @@ pub use change::{
 };
 pub use crc::Crc32;
 pub use facts::{
-    AdMembership, Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState, LocalGroup,
-    OsFacts, Pending, Power, Profile, ProfileHealth, VolumeFacts,
+    AdMembership, EntraDevice, Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState,
+    LocalGroup, OsFacts, Pending, Power, Profile, ProfileHealth, VolumeFacts,
 };
 pub use ignored::Ignored;
-pub use join::{AdTarget, Controller, JoinProof, JoinTarget, Reach, Secret, SecretId};
+pub use join::{AdTarget, Controller, EntraTarget, JoinProof, JoinTarget, Reach, Secret, SecretId};
 pub use machine::{BeforeStore, BlobWriter, Cx, Inputs, Machine, MachineError, Progress};
 pub use map::{BadMap, MapRef, Mode, SidMap};
 pub use seen::{FileScope, Scope, SidCount, SidsSeen};

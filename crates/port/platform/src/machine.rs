@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 
 use crate::change::{Before, BlobRef, Change, Outcome, Undone};
-use crate::facts::{Facts, HiveInfo, HiveRef, HiveRootAccess, JoinState, LocalGroup, Profile};
+use crate::facts::{
+    EntraDevice, Facts, HiveInfo, HiveRef, HiveRootAccess, JoinState, LocalGroup, Profile,
+};
 use crate::join::{JoinProof, JoinTarget, Reach, Secret, SecretId};
 use crate::map::{MapRef, SidMap};
 use crate::seen::{Scope, SidsSeen};
@@ -77,6 +79,39 @@ pub trait Machine {
     /// [`MachineError::Network`] when nobody answers, [`MachineError::Refused`]
     /// when the directory does not accept the device.
     fn prove_join(&mut self, target: &JoinTarget) -> Result<JoinProof, MachineError>;
+
+    /// Whether a restart means something: true for a running Windows, false for
+    /// a disk image, where everything is complete at once.
+    fn restarts(&mut self) -> bool {
+        false
+    }
+
+    /// The Entra registration of a device that is in a domain as well (hybrid).
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    fn registration(&mut self) -> Result<Option<EntraDevice>, MachineError> {
+        Ok(None)
+    }
+
+    /// Ids of device-management enrolments, sorted.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    fn enrolments(&mut self) -> Result<Vec<String>, MachineError> {
+        Ok(Vec::new())
+    }
+
+    /// Signs the local account `name` in with `password` and out again.
+    ///
+    /// # Errors
+    /// [`MachineError::Refused`] when the device does not let it in.
+    fn prove_sign_in(&mut self, name: &str, password: &Secret) -> Result<(), MachineError> {
+        let _ = password;
+        Err(MachineError::Unsupported {
+            what: format!("prove the sign-in of {name}"),
+        })
+    }
 
     /// Reads and saves every before-image of `change` and plans it. Changes
     /// nothing, may be repeated, and does not depend on earlier changes of the

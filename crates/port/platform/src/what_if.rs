@@ -5,8 +5,10 @@
 //! the same `prepare`.
 
 use crate::change::{Before, Change, Outcome, Undone};
-use crate::facts::{Facts, HiveInfo, HiveRef, HiveRootAccess, JoinState, LocalGroup, Profile};
-use crate::join::{JoinProof, JoinTarget, Reach};
+use crate::facts::{
+    EntraDevice, Facts, HiveInfo, HiveRef, HiveRootAccess, JoinState, LocalGroup, Profile,
+};
+use crate::join::{JoinProof, JoinTarget, Reach, Secret};
 use crate::machine::{Cx, Machine, MachineError};
 use crate::seen::{Scope, SidsSeen};
 use crate::sid::SidText;
@@ -71,6 +73,22 @@ impl Machine for WhatIf<'_> {
 
     fn prove_join(&mut self, target: &JoinTarget) -> Result<JoinProof, MachineError> {
         self.inner.prove_join(target)
+    }
+
+    fn restarts(&mut self) -> bool {
+        self.inner.restarts()
+    }
+
+    fn registration(&mut self) -> Result<Option<EntraDevice>, MachineError> {
+        self.inner.registration()
+    }
+
+    fn enrolments(&mut self) -> Result<Vec<String>, MachineError> {
+        self.inner.enrolments()
+    }
+
+    fn prove_sign_in(&mut self, name: &str, password: &Secret) -> Result<(), MachineError> {
+        self.inner.prove_sign_in(name, password)
     }
 
     fn prepare(&mut self, change: &Change, cx: &mut Cx<'_>) -> Result<Before, MachineError> {

@@ -238,12 +238,18 @@ impl Machine for ImageMachine {
     }
 
     fn reach(&mut self, target: &JoinTarget) -> Result<Reach, MachineError> {
-        let JoinTarget::ActiveDirectory(target) = target;
+        let Some(target) = target.active_directory() else {
+            return Ok(Reach::Unknown);
+        };
         Ok(kerberos::reach(target))
     }
 
     fn prove_join(&mut self, target: &JoinTarget) -> Result<JoinProof, MachineError> {
-        let JoinTarget::ActiveDirectory(target) = target;
+        let Some(target) = target.active_directory() else {
+            return Err(MachineError::Unsupported {
+                what: format!("prove a join of {}", target.describe()),
+            });
+        };
         let secret = membership::secret(self.root())?.ok_or_else(|| MachineError::Missing {
             object: "the machine secret of the device".into(),
         })?;

@@ -48,7 +48,7 @@ impl Engine for InProcess {
 }
 
 fn directory(target: &JoinTarget) -> DirectoryFacts {
-    let JoinTarget::ActiveDirectory(ad) = target;
+    let ad = target.active_directory().unwrap();
     DirectoryFacts {
         dns_name: ad.dns_name.clone(),
         netbios_name: ad.netbios_name.clone(),
@@ -64,7 +64,7 @@ fn directory(target: &JoinTarget) -> DirectoryFacts {
 }
 
 fn join(target: &JoinTarget, secret: &str) -> MachineJoin {
-    let JoinTarget::ActiveDirectory(ad) = target;
+    let ad = target.active_directory().unwrap();
     MachineJoin {
         directory: directory(target),
         computer_name: ad.account_name.trim_end_matches('$').to_owned(),
@@ -90,7 +90,7 @@ impl Scene {
         let mut made = sample(Fuse::default(), 2, 6);
         let (source, target) = (made.source.clone(), made.target.clone());
         for (place, secret) in [(&source, "fresh-source"), (&target, "fresh-target")] {
-            let JoinTarget::ActiveDirectory(ad) = place;
+            let ad = place.active_directory().unwrap();
             let known = made.pc.network.entry(ad.dns_name.clone()).or_default();
             known.reachable = true;
             let secret = if target_accepts || place == &source {

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 use gw_model::{FinalState, RunId, RunKind, StepName, StepState, UserOutcome};
 use gw_platform::{
-    Before, ChangeDoc, Counts, Facts, HiveInfo, JoinProof, JoinState, LocalGroup, MapRef, Outcome,
-    Profile, SidText, SidsSeen, UndoClass, Undone, WinPath,
+    Before, ChangeDoc, Counts, EntraDevice, Facts, HiveInfo, JoinProof, JoinState, LocalGroup,
+    MapRef, Outcome, Profile, SidText, SidsSeen, UndoClass, Undone, WinPath,
 };
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +175,19 @@ pub enum Event {
         /// The change that joins the source again.
         seq: u64,
     },
+    /// The server holds the fallback administrator's password.
+    Escrowed {
+        /// SHA-256 of `escrow.json`.
+        escrow_sha256: String,
+    },
+    /// Whether somebody can still get into a device that is in no directory.
+    WayIn {
+        /// The local administrator.
+        account: String,
+        /// Why it could not be proven; `None` when it was.
+        #[serde(default)]
+        problem: Option<String>,
+    },
     /// The device must restart.
     RebootWanted {
         /// The boot that wanted it.
@@ -198,6 +211,9 @@ pub struct Change1 {
     pub step: StepName,
     /// The change.
     pub change: ChangeDoc,
+    /// The device restarts before the next one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restart: bool,
 }
 
 /// Making or undoing.
@@ -275,4 +291,13 @@ pub struct Survey {
     pub sids: Vec<SidText>,
     /// The same with counts.
     pub seen: SidsSeen,
+    /// Registration of a hybrid-joined device.
+    #[serde(default)]
+    pub registration: Option<EntraDevice>,
+    /// Device-management enrolments.
+    #[serde(default)]
+    pub enrolments: Vec<String>,
+    /// Restarts mean something on it.
+    #[serde(default)]
+    pub restarts: bool,
 }

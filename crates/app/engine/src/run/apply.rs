@@ -15,9 +15,12 @@ impl<'a> Run<'a> {
         self.stop_if_asked()?;
         let mark = self.state.changes.get(&seq).cloned();
         let before = match &mark {
-            Some(mark) if mark.outcome.is_some() => return Ok(()),
-            Some(mark) => mark.before.clone(),
-            None => {
+            Some(mark) if mark.outcome.is_some() && mark.undone.is_none() => {
+                return self.restart_after(seq);
+            }
+            Some(mark) if mark.undone.is_none() => mark.before.clone(),
+            // New, or taken back by an earlier try: it begins anew.
+            _ => {
                 let before = self
                     .try_machine(seq, None, |machine, cx| machine.prepare(change, cx))
                     .map_err(|halt| self.failed(halt, step, seq, change))?;
@@ -35,14 +38,33 @@ impl<'a> Run<'a> {
         if !self.intent_first() && mark.is_none() {
             self.intend(seq, step, change, &before)?;
         }
-        let reboot = outcome.reboot;
         self.record(Event::Done { seq, outcome })?;
-        if reboot {
-            let boot_id = self.machine.facts().map_err(EngineError::from)?.boot_id;
-            self.record(Event::RebootWanted { boot_id })?;
-            return Err(Halt::Exit(Exit::Reboot));
+        self.restart_after(seq)
+    }
+
+    /// Asks for the restart that a finished change needs, until it happened.
+    fn restart_after(&mut self, seq: u64) -> Result<(), Halt> {
+        let planned = self
+            .state
+            .staged
+            .as_ref()
+            .and_then(|staged| staged.plan.get(usize::try_from(seq).ok()?))
+            .is_some_and(|planned| planned.restart);
+        let Some(mark) = self.state.changes.get(&seq) else {
+            return Ok(());
+        };
+        let wanted = planned || mark.outcome.as_ref().is_some_and(|done| done.reboot);
+        match wanted && mark.done_in == self.state.boot {
+            true => self.want_restart(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Ends the process; the agent restarts the device.
+    pub(super) fn want_restart(&mut self) -> Result<(), Halt> {
+        let boot_id = self.state.boot.clone().unwrap_or_default();
+        self.record(Event::RebootWanted { boot_id })?;
+        Err(Halt::Exit(Exit::Reboot))
     }
 
     /// Restores the before-image of one change that may have begun.
@@ -104,22 +126,24 @@ impl<'a> Run<'a> {
                 seq,
             };
             // The journal, not the state, knows what an earlier try recorded.
-            let cursor =
-                direction.map_or(0, |direction| {
-                    let shared = self.shared.borrow();
-                    let recorded = shared.journal.records().iter().rev().find_map(|record| {
-                        match &record.event {
-                            Event::Progress {
-                                seq: s,
-                                direction: d,
-                                cursor,
-                                ..
-                            } if *s == seq && *d == direction => Some(*cursor),
-                            _ => None,
-                        }
-                    });
-                    recorded.unwrap_or(0)
-                });
+            let cursor = direction.map_or(0, |direction| {
+                let shared = self.shared.borrow();
+                let of_this_try = shared.journal.records().iter().rev().take_while(
+                    |record| !matches!(&record.event, Event::Intent { seq: s, .. } if *s == seq),
+                );
+                let recorded = of_this_try
+                    .filter_map(|record| match &record.event {
+                        Event::Progress {
+                            seq: s,
+                            direction: d,
+                            cursor,
+                            ..
+                        } if *s == seq && *d == direction => Some(*cursor),
+                        _ => None,
+                    })
+                    .next();
+                recorded.unwrap_or(0)
+            });
             let mut store = Store::new(access(), false);
             let mut progress = RunProgress::new(access(), direction, cursor, self.options.cadence);
             let inputs = RunInputs {

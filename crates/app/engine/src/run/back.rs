@@ -2,11 +2,11 @@
 //! the device had left; and holding when nothing else is left.
 
 use gw_model::{FinalState, StepName, StepState};
-use gw_platform::{Change, JoinState, JoinTarget, MachineError, Undone};
+use gw_platform::{Change, JoinTarget, MachineError, Undone};
 use sha2::{Digest, Sha256};
 
 use super::apply::MachineTrouble;
-use super::{EngineError, Exit, Failure, Halt, Run, read};
+use super::{EngineError, Exit, Failure, Halt, Run, over, read};
 use crate::RETURN_SEQ;
 use crate::journal::{Event, Side};
 use crate::rundir::{RETURN, ReturnFile, Ticket, read_document};
@@ -23,7 +23,7 @@ impl Run<'_> {
             .changes
             .iter()
             .rev()
-            .filter(|(seq, mark)| **seq < RETURN_SEQ && mark.undone.is_none())
+            .filter(|(seq, mark)| **seq < RETURN_SEQ && (mark.undone.is_none() || mark.given_up))
             .map(|(seq, _)| *seq)
             .collect();
         for seq in begun {
@@ -155,6 +155,7 @@ impl Run<'_> {
         }
         match (file.ticket, file.refused) {
             (Some(ticket), _) => {
+                self.restart_before_package(&ticket.source)?;
                 let seq = match taken {
                     Some((used, seq)) if used == sha256 => seq,
                     other => {
@@ -210,24 +211,24 @@ impl Run<'_> {
     }
 
     fn leads_home(&self, source: &JoinTarget) -> bool {
-        let JoinTarget::ActiveDirectory(ad) = source;
         match self.state.leave().map(|mark| &mark.change) {
-            Some(Change::Leave {
-                from: JoinState::ActiveDirectory(from),
-            }) => from.domain_sid == ad.domain_sid,
+            Some(Change::Leave { from }) => source.holds(from),
             _ => false,
         }
     }
 
     fn ask_for_ticket(&mut self, because: &str) -> Result<Exit, Halt> {
-        let now = (self.options.now)();
-        if let Some(since) = self.state.needs_return_since {
-            let waited = now.signed_duration_since(since).num_seconds();
-            if waited >= i64::try_from(self.order.settings.budget_s).unwrap_or(i64::MAX) {
-                return self.hold(format!(
-                    "no return ticket within the time budget: {because}"
-                ));
+        let waited = match self.state.needs_return {
+            true => {
+                let now = (self.options.now)();
+                self.state.waited_ms.saturating_add(self.state.passed(now))
             }
+            false => 0,
+        };
+        if self.state.needs_return && over(waited, self.order.settings.budget_s) {
+            return self.hold(format!(
+                "no return ticket within the time budget: {because}"
+            ));
         }
         self.record(Event::NeedsReturn {
             because: because.to_owned(),
@@ -238,7 +239,46 @@ impl Run<'_> {
     /// In no directory, and nothing more can be done now: guards down, so that
     /// a local administrator can sign in.
     pub(super) fn hold(&mut self, because: String) -> Result<Exit, Halt> {
-        self.guards_down()?;
+        self.lower_guards("the device is held")?;
+        let made =
+            self.state
+                .changes
+                .values()
+                .find_map(|mark| match (&mark.change, &mark.undone) {
+                    (Change::MakeAdministrator { name, password }, None) => {
+                        Some((name.clone(), password.clone()))
+                    }
+                    _ => None,
+                });
+        if let Some((name, password)) = made {
+            let problem = match self.way_in(&name, &password) {
+                Ok(()) => None,
+                Err(error @ MachineError::PowerCut) => {
+                    return Err(Halt::Error(EngineError::Machine(error)));
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            self.record(Event::WayIn {
+                account: name,
+                problem,
+            })?;
+        }
         self.final_state(FinalState::Held, because)
+    }
+
+    /// A package is not installed in the boot in which a domain was left.
+    fn restart_before_package(&mut self, source: &JoinTarget) -> Result<(), Halt> {
+        let left_domain = self.state.changes.values().any(|mark| {
+            let domain = match &mark.change {
+                Change::Join { target, .. } => target.active_directory().is_some(),
+                _ => false,
+            };
+            domain && mark.undone_in.is_some() && mark.undone_in == self.state.boot
+        });
+        let package = matches!(source, JoinTarget::Entra(_));
+        match package && left_domain && self.machine.restarts() {
+            true => self.want_restart(),
+            false => Ok(()),
+        }
     }
 }

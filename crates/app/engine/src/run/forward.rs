@@ -1,19 +1,24 @@
 //! The way forward: preflight, stage, then the plan, step by step.
 
 use gw_model::{FinalState, StepName, StepState};
-use gw_platform::{Change, ChangeDoc, JoinState, JoinTarget, MachineError, Reach};
+use gw_platform::{
+    Change, ChangeDoc, JoinProof, JoinState, JoinTarget, MachineError, Reach, SecretId,
+};
 use sha2::{Digest, Sha256};
 
 use super::{EngineError, Exit, Failure, Halt, Run, read};
-use crate::access::{map_name, map_ref};
+use crate::access::{RunInputs, map_name, map_ref};
 use crate::compile::{self, compile, survey_scope};
 use crate::journal::{Change1, Event, Finding, Severity, Side, Survey};
 use crate::preflight;
-use crate::rundir::{STAGE, StageFile, read_document};
+use crate::rundir::{ESCROW, EscrowFile, STAGE, StageFile, read_document};
 
 impl Run<'_> {
     pub(super) fn forward(&mut self) -> Result<Exit, Halt> {
         if let Some(exit) = self.until_staged()? {
+            return Ok(exit);
+        }
+        if let Some(exit) = self.secure_a_way_in()? {
             return Ok(exit);
         }
         for step in PLAN_STEPS {
@@ -21,9 +26,80 @@ impl Run<'_> {
                 continue;
             }
             self.stop_if_asked()?;
+            self.in_time(step)?;
             self.run_step(step)?;
         }
         self.clean_up()
+    }
+
+    /// Fails when the target was not reached and verified in time.
+    fn in_time(&self, step: StepName) -> Result<(), Halt> {
+        match self.state.verified.is_none() && self.is_late() {
+            true => Err(Halt::Failed(Failure {
+                step,
+                seq: None,
+                error: format!(
+                    "the target was not reached within {} s",
+                    self.order.settings.budget_s
+                ),
+                remedy: "see what took so long, or give the runbook a longer time budget"
+                    .to_owned(),
+            })),
+            false => Ok(()),
+        }
+    }
+
+    /// The fallback administrator: made, proven, and its password in safe hands
+    /// before anything else changes.
+    fn secure_a_way_in(&mut self) -> Result<Option<Exit>, Halt> {
+        let changes = self.changes_of(StepName::Stage);
+        let Some(Change::MakeAdministrator { name, password }) =
+            changes.last().map(|(_, change)| change.clone())
+        else {
+            return Ok(None);
+        };
+        if self.state.escrowed {
+            return Ok(None);
+        }
+        for (seq, change) in &changes {
+            self.apply(*seq, StepName::Stage, change)?;
+        }
+        self.way_in(&name, &password)
+            .map_err(|error| reading_failed(StepName::Stage, error))?;
+        let bytes = read(self.shared.borrow().storage, ESCROW)?;
+        let Some(bytes) = bytes else {
+            return Ok(Some(Exit::NeedsEscrow));
+        };
+        let file: EscrowFile = read_document(ESCROW, &bytes).map_err(EngineError::from)?;
+        if !file.acknowledged.contains(&password) {
+            return Ok(Some(Exit::NeedsEscrow));
+        }
+        self.record(Event::Escrowed {
+            escrow_sha256: hex::encode(Sha256::digest(&bytes)),
+        })?;
+        Ok(None)
+    }
+
+    /// Signs the fallback administrator in.
+    pub(super) fn way_in(&mut self, name: &str, password: &SecretId) -> Result<(), MachineError> {
+        use gw_platform::Inputs;
+        let inputs = RunInputs {
+            shared: self.shared,
+        };
+        let secret = inputs.secret(password)?;
+        self.machine.prove_sign_in(name, &secret)
+    }
+
+    /// Changes of one step of the plan, by number.
+    fn changes_of(&self, step: StepName) -> Vec<(u64, Change)> {
+        self.state
+            .staged
+            .iter()
+            .flat_map(|staged| &staged.plan)
+            .enumerate()
+            .filter(|(_, planned)| planned.step == step)
+            .map(|(seq, planned)| (seq as u64, planned.change.change.clone()))
+            .collect()
     }
 
     /// Preflight and stage; `Some` when the agent must act first.
@@ -62,6 +138,9 @@ impl Run<'_> {
                 profiles,
                 hives,
                 seen,
+                registration: machine.registration()?,
+                enrolments: machine.enrolments()?,
+                restarts: machine.restarts(),
             })
         };
         read().map_err(|error| reading_failed(StepName::Preflight, error))
@@ -73,6 +152,11 @@ impl Run<'_> {
             return Err(EngineError::Refused("the journal holds no survey".to_owned()).into());
         };
         let wrong = |error| reading_failed(StepName::Stage, error);
+        self.shared
+            .borrow_mut()
+            .storage
+            .reserve(RESERVE)
+            .map_err(|error| wrong(MachineError::io("the space for the journal", &error)))?;
         let reach = match &stage.target {
             Some(target) => self.machine.reach(target).map_err(wrong)?,
             None => Reach::Unknown,
@@ -105,9 +189,10 @@ impl Run<'_> {
         let plan = compile(&self.order, &survey, &stage, &reference)
             .into_iter()
             .flat_map(|step| {
-                step.changes.into_iter().map(move |change| Change1 {
+                step.changes.into_iter().map(move |planned| Change1 {
                     step: step.name,
-                    change: ChangeDoc::from(change),
+                    change: ChangeDoc::from(planned.change),
+                    restart: planned.restart,
                 })
             })
             .collect();
@@ -152,21 +237,14 @@ impl Run<'_> {
     }
 
     fn run_step(&mut self, step: StepName) -> Result<(), Halt> {
-        let changes: Vec<(u64, Change)> = self
-            .state
-            .staged
-            .iter()
-            .flat_map(|staged| &staged.plan)
-            .enumerate()
-            .filter(|(_, planned)| planned.step == step)
-            .map(|(seq, planned)| (seq as u64, planned.change.change.clone()))
-            .collect();
+        let changes = self.changes_of(step);
         let reads_only = matches!(step, StepName::Verify | StepName::GuardsDown);
         if changes.is_empty() && !reads_only {
             return self.step(step, StepState::Skipped, None);
         }
         self.begin(step)?;
         for (seq, change) in &changes {
+            self.in_time(step)?;
             self.apply(*seq, step, change)?;
         }
         match step {
@@ -208,8 +286,10 @@ impl Run<'_> {
                 )),
             },
             Change::Join { target, .. } => {
-                let JoinTarget::ActiveDirectory(ad) = target;
-                if !now.is_domain(&ad.domain_sid) {
+                if !target.holds(&now) {
+                    // An exit code is no proof: packages fail silently. Another
+                    // try has to begin anew.
+                    self.undo_one(seq)?;
                     return Err(failed(
                         format!("after joining, the device belongs to {}", now.describe()),
                         "look at the join state of the device",
@@ -234,25 +314,33 @@ impl Run<'_> {
                 Ok(proof) => return self.record(Event::Proof { of: side, proof }),
                 Err(error) if error.is_transient() => match pauses.next() {
                     Some(pause) => std::thread::sleep(*pause),
-                    None => return Err(reading_failed(step, error)),
+                    None => match self.proof_can_wait(target)? {
+                        Some(proof) => return self.record(Event::Proof { of: side, proof }),
+                        None => return Err(reading_failed(step, error)),
+                    },
                 },
                 Err(error) => return Err(reading_failed(step, error)),
             }
         }
     }
 
+    /// A device that joined offline has nobody to ask yet; that it says so
+    /// itself is all there is, and the evidence says no more.
+    fn proof_can_wait(&mut self, target: &JoinTarget) -> Result<Option<JoinProof>, Halt> {
+        let JoinTarget::ActiveDirectoryOffline(ad) = target else {
+            return Ok(None);
+        };
+        let now = self.machine.join_state().map_err(EngineError::from)?;
+        Ok(target.holds(&now).then(|| JoinProof {
+            principal: ad.account_name.clone(),
+            server: "none".to_owned(),
+            method: "the device's own state; no controller has been asked yet".to_owned(),
+        }))
+    }
+
     /// Guards come down by their before-images, last first.
     pub(super) fn guards_down(&mut self) -> Result<(), Halt> {
-        let guards: Vec<u64> = self
-            .state
-            .changes
-            .iter()
-            .rev()
-            .filter(|(_, mark)| mark.step == StepName::GuardsUp)
-            .filter(|(_, mark)| mark.undone.is_none() || mark.given_up)
-            .map(|(seq, _)| *seq)
-            .collect();
-        for seq in guards {
+        for seq in self.state.guards() {
             self.undo_one(seq)?;
         }
         Ok(())
@@ -299,6 +387,10 @@ pub(super) fn reading_failed(step: StepName, error: MachineError) -> Halt {
         }),
     }
 }
+
+/// Bytes set aside for the journal and the result: enough for the records of a
+/// whole way back.
+const RESERVE: u64 = 4 << 20;
 
 /// Steps of the plan in order; clean-up ends the run and is not among them.
 const PLAN_STEPS: [StepName; 10] = [

@@ -23,6 +23,8 @@ impl Run<'_> {
         let bytes = serde_json::to_vec_pretty(&result)
             .map_err(|error| EngineError::Failed(error.to_string()))?;
         let mut shared = self.shared.borrow_mut();
+        // The journal is written; what was set aside for it makes room now.
+        shared.storage.release();
         let old = shared.storage.read(RESULT).map_err(io(RESULT, "read"))?;
         if old.as_deref() != Some(&bytes) {
             shared

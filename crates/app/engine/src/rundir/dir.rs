@@ -214,6 +214,22 @@ impl Storage for DirStorage {
         self.journal()?.sync_data()
     }
 
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        let path = self.root.join("reserve");
+        if fs::metadata(&path).is_ok_and(|meta| meta.len() >= bytes) {
+            return Ok(());
+        }
+        // Written, not only sized: a sparse file reserves nothing.
+        replace(&path, |file| {
+            io::copy(&mut io::repeat(0).take(bytes), file).map(drop)
+        })
+    }
+
+    fn release(&mut self) {
+        // Absent or not removable: then there is nothing to gain.
+        let _ = fs::remove_file(self.root.join("reserve"));
+    }
+
     fn blob_create(&mut self, seq: u64, name: &str) -> io::Result<Box<dyn BlobSink>> {
         let path = self.blob_path(seq, name)?;
         if let Some(folder) = path.parent() {

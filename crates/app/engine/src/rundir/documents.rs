@@ -53,7 +53,7 @@ pub struct RunbookRef {
 /// A directory by name and SID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryRef {
-    /// DNS name, lower case.
+    /// DNS name, lower case; of an Entra tenant its id.
     pub dns_name: String,
     /// SID of the domain, if known.
     #[serde(default)]
@@ -67,6 +67,9 @@ impl DirectoryRef {
             (JoinState::ActiveDirectory(ad), Some(sid)) => ad.domain_sid == *sid,
             (JoinState::ActiveDirectory(ad), None) => {
                 ad.dns_name.eq_ignore_ascii_case(&self.dns_name)
+            }
+            (JoinState::Entra { tenant_id, .. }, _) => {
+                tenant_id.eq_ignore_ascii_case(&self.dns_name)
             }
             _ => false,
         }
@@ -99,8 +102,13 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// Battery percentage below which a device off the mains does not start.
     pub min_battery_percent: u8,
-    /// Seconds from the first need of a return ticket until the device is held.
+    /// Seconds from the first change until the target is reached and verified,
+    /// after which the device goes back; and from the first need of a return
+    /// ticket until it is held.
     pub budget_s: u64,
+    /// Name of the local administrator that is made and escrowed before the
+    /// device leaves; its password is the secret [`crate::rundir::FALLBACK`].
+    pub fallback_administrator: Option<String>,
     /// Starts without a new journal record before the agent gives up.
     pub max_starts: u32,
 }
@@ -120,6 +128,7 @@ impl Default for Settings {
             min_free_bytes: 2 << 30,
             min_battery_percent: 30,
             budget_s: 4 * 3600,
+            fallback_administrator: None,
             max_starts: 20,
         }
     }
@@ -134,6 +143,10 @@ pub enum JoinKind {
     None,
     /// An Active Directory domain.
     ActiveDirectory,
+    /// The same with a provisioning blob, without a controller at hand.
+    ActiveDirectoryOffline,
+    /// An Entra tenant, by bulk enrolment token.
+    Entra,
 }
 
 /// Where permissions are rewritten.
@@ -261,6 +274,16 @@ pub struct Refusal {
     /// There will be none.
     #[serde(default)]
     pub r#final: bool,
+}
+
+/// `escrow.json`: the server holds these secrets, and has said so in a signed
+/// answer that the agent has verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscrowFile {
+    /// 1.
+    pub v: u64,
+    /// Secrets that are safe.
+    pub acknowledged: Vec<SecretId>,
 }
 
 /// `result.json`.

@@ -58,6 +58,19 @@ pub trait Storage {
     /// When it cannot be made durable.
     fn journal_flush(&mut self) -> io::Result<()>;
 
+    /// Sets `bytes` of disk aside, so that the journal can still say what
+    /// happened when the disk is full.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        let _ = bytes;
+        Ok(())
+    }
+
+    /// Gives back what was set aside; nothing happens when nothing was.
+    fn release(&mut self) {}
+
     /// Starts a blob of the undo store of change `seq`, replacing an older one.
     ///
     /// # Errors

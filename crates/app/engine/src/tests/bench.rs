@@ -17,9 +17,9 @@ use gw_runbook::{LeaveFrom, PermissionMode};
 use crate::access::Cadence;
 use crate::run::{Defect, EngineError, Exit, Options, Request, run};
 use crate::rundir::{
-    BlobSink, DirectoryRef, JoinKind, LegalNotice, ORDER, OrderFile, Pair, RESULT, RETURN, Refusal,
-    ResultFile, ReturnFile, ReturnGrade, RunbookRef, STAGE, Settings, StageFile, Storage, Ticket,
-    read_document,
+    BlobSink, DirectoryRef, ESCROW, EscrowFile, FALLBACK, JoinKind, LegalNotice, ORDER, OrderFile,
+    Pair, RESULT, RETURN, Refusal, ResultFile, ReturnFile, ReturnGrade, RunbookRef, STAGE,
+    Settings, StageFile, Storage, Ticket, read_document,
 };
 
 type Blobs = Rc<RefCell<BTreeMap<(u64, String), Vec<u8>>>>;
@@ -269,7 +269,7 @@ impl Rig {
     }
 
     pub(super) fn play_from(&mut self, mut request: Request) -> Result<FinalState, String> {
-        for _ in 0..60 {
+        for _ in 0..400 {
             match self.start(request) {
                 Ok(exit) => {
                     request = Request::Go;
@@ -278,6 +278,7 @@ impl Rig {
                         Exit::Final(state) => return Ok(state),
                         Exit::NeedsStage => self.deliver_stage(),
                         Exit::NeedsReturn => self.deliver_return(),
+                        Exit::NeedsEscrow => self.deliver_escrow(),
                         Exit::Reboot => self.sample.pc.restart(),
                         Exit::Stopped => self.storage.stop.set(false),
                     }
@@ -297,11 +298,12 @@ impl Rig {
     /// As [`Rig::play`], but gives back after each power cut, so that the
     /// next one can be armed.
     pub(super) fn play_until_cut(&mut self) -> Option<Result<FinalState, String>> {
-        for _ in 0..60 {
+        for _ in 0..400 {
             match self.start(Request::Go) {
                 Ok(Exit::Final(state)) => return Some(Ok(state)),
                 Ok(Exit::NeedsStage) => self.deliver_stage(),
                 Ok(Exit::NeedsReturn) => self.deliver_return(),
+                Ok(Exit::NeedsEscrow) => self.deliver_escrow(),
                 Ok(Exit::Reboot) => self.sample.pc.restart(),
                 Ok(Exit::Stopped) => self.storage.stop.set(false),
                 Err(_) if self.storage.fuse.is_off() => {
@@ -344,6 +346,16 @@ impl Rig {
             return_grade: ReturnGrade::Auto,
             return_because: "proven".to_owned(),
         }
+    }
+
+    pub(super) fn deliver_escrow(&mut self) {
+        let escrow = EscrowFile {
+            v: 1,
+            acknowledged: vec![SecretId(FALLBACK.to_owned())],
+        };
+        self.storage
+            .documents
+            .insert(ESCROW.to_owned(), serde_json::to_vec(&escrow).unwrap());
     }
 
     pub(super) fn deliver_return_now(&mut self) {
@@ -433,7 +445,7 @@ fn order() -> OrderFile {
                 caption: "Moving".to_owned(),
                 text: "Please wait".to_owned(),
             }),
-            budget_s: 100,
+            budget_s: 500,
             ..Settings::default()
         },
     }

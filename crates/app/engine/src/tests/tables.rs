@@ -34,6 +34,9 @@ fn case() -> Case {
             profiles,
             hives,
             seen,
+            registration: None,
+            enrolments: Vec::new(),
+            restarts: false,
         },
         stage,
     }
@@ -89,6 +92,7 @@ fn plans() {
     use StepName::*;
     let full = |guards, profiles, files, user, machine, groups| {
         vec![
+            (Stage, 0),
             (GuardsUp, guards),
             (Leave, 1),
             (Join, 1),
@@ -138,13 +142,14 @@ fn plans() {
         ),
         ("rehearsal without a target", |c| c.stage.target = None, {
             let mut plan = full(10, 2, 1, 4, 2, 1);
-            plan[2].1 = 0;
+            plan[3].1 = 0;
             plan
         }),
         (
             "only the membership",
             |c| c.order.settings.mode = PermissionMode::Leave,
             vec![
+                (Stage, 0),
                 (GuardsUp, 2),
                 (Leave, 1),
                 (Join, 1),
@@ -169,7 +174,7 @@ fn a_plan_never_touches_who_has_no_pair() {
         pairs: 2,
     };
     for step in compile(&case.order, &case.survey, &case.stage, &map) {
-        for change in step.changes {
+        for change in step.changes.into_iter().map(|planned| planned.change) {
             let text = serde_json::to_string(&change).unwrap();
             assert!(!text.contains("-1999"), "{text}");
             if let Change::TranslateHive { .. } = change {

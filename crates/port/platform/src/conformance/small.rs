@@ -2,9 +2,7 @@
 
 use super::tools::{Drive, StopAfter, View, must};
 use super::{Known, Subject};
-use crate::{
-    Change, HiveRef, JoinState, JoinTarget, MachineError, Mode, RegData, SecretId, SidText,
-};
+use crate::{Change, HiveRef, JoinState, MachineError, Mode, RegData, SecretId, SidText};
 
 /// Views are sorted, repeatable, and the same in a new process.
 pub fn views(subject: &mut dyn Subject) {
@@ -224,7 +222,10 @@ pub fn join_and_leave(subject: &mut dyn Subject) {
                 assert!(matches!(now, JoinState::Workgroup { .. }), "{now:?}");
             }
             _ => {
-                let JoinTarget::ActiveDirectory(ad) = &known.target;
+                let ad = known
+                    .target
+                    .active_directory()
+                    .unwrap_or_else(|| panic!("the suite joins a domain"));
                 assert!(now.is_domain(&ad.domain_sid), "{now:?}");
             }
         }

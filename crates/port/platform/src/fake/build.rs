@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::cells::{self, FileCell, GroupCell, HiveCell, ProfileCell, SecurityCell};
 use super::fuse::Fuse;
 use super::machine::{FakeDirectory, FakePc};
+use super::membership::FakeTenant;
 use super::sd::{AceSpec, descriptor};
-use crate::facts::{AdMembership, Facts, JoinState, OsFacts, Power, ProfileHealth, VolumeFacts};
-use crate::join::{AdTarget, Controller, JoinTarget};
+use crate::facts::{
+    AdMembership, EntraDevice, Facts, JoinState, OsFacts, Power, ProfileHealth, VolumeFacts,
+};
+use crate::join::{AdTarget, Controller, EntraTarget, JoinTarget};
 use crate::sid::SidText;
 use crate::winpath::WinPath;
 
@@ -37,20 +40,43 @@ fn path(value: &str) -> WinPath {
         .unwrap_or_else(|_| unreachable!("{value} is a path"))
 }
 
+/// Where a sample PC comes from or goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A domain.
+    Domain,
+    /// A tenant.
+    Tenant,
+    /// A domain, and registered in a tenant as well; only as a source.
+    Hybrid,
+}
+
 /// A PC with `users` mapped users and one unmapped one, `files` files in each
-/// profile, two user hives each, SOFTWARE, SYSTEM and local groups.
+/// profile, two user hives each, SOFTWARE, SYSTEM and local groups; it goes from
+/// domain to domain.
 pub fn sample(fuse: Fuse, users: u32, files: u32) -> SamplePc {
+    sample_between(fuse, users, files, Place::Domain, Place::Domain)
+}
+
+/// The same between other places.
+pub fn sample_between(fuse: Fuse, users: u32, files: u32, from: Place, to: Place) -> SamplePc {
+    let issuer = |place: Place, domain: &str, tenant: &str| match place {
+        Place::Tenant => format!("S-1-12-1-{tenant}"),
+        _ => format!("S-1-5-21-{domain}"),
+    };
+    let source_sids = issuer(from, "1-2-3", "11-12-13");
+    let target_sids = issuer(to, "4-5-6", "14-15-16");
     let mut pc = FakePc::new(fuse, facts());
     let people: Vec<(String, SidText, SidText)> = (0..users)
         .map(|n| {
             (
                 format!("user{n}"),
-                text(&format!("S-1-5-21-1-2-3-{}", 1100 + n)),
-                text(&format!("S-1-5-21-4-5-6-{}", 2100 + n)),
+                text(&format!("{source_sids}-{}", 1100 + n)),
+                text(&format!("{target_sids}-{}", 2100 + n)),
             )
         })
         .collect();
-    let unmapped = text("S-1-5-21-1-2-3-1999");
+    let unmapped = text(&format!("{source_sids}-1999"));
     let everyone = people
         .iter()
         .map(|(name, source, _)| (name.clone(), source.clone()))
@@ -177,18 +203,57 @@ pub fn sample(fuse: Fuse, users: u32, files: u32) -> SamplePc {
             },
         );
     }
-    let (source, target) = (domain("source", "1-2-3"), domain("target", "4-5-6"));
-    seed(
-        &mut pc,
-        "join/state",
-        &JoinState::ActiveDirectory(AdMembership {
+    seed(&mut pc, "task/Automatic-Device-Join", &true);
+    for (name, token) in [("source-tenant", "source-0"), ("target-tenant", "target-0")] {
+        pc.tenants.insert(
+            name.to_owned(),
+            FakeTenant {
+                reachable: true,
+                tokens: [token.as_bytes().to_vec()].into(),
+                ..FakeTenant::default()
+            },
+        );
+    }
+    let place = |place: Place, name: &str, parts: &str| match place {
+        Place::Tenant => JoinTarget::Entra(EntraTarget {
+            tenant_id: format!("{name}-tenant"),
+            domain: format!("{name}.example"),
+        }),
+        _ => domain(name, parts),
+    };
+    let (source, target) = (place(from, "source", "1-2-3"), place(to, "target", "4-5-6"));
+    let state = match from {
+        Place::Tenant => JoinState::Entra {
+            tenant_id: "source-tenant".to_owned(),
+            device_id: "source-device-0".to_owned(),
+        },
+        _ => JoinState::ActiveDirectory(AdMembership {
             dns_name: "source.test".to_owned(),
             netbios_name: "SOURCE".to_owned(),
             domain_sid: text("S-1-5-21-1-2-3"),
             machine_sid: Some(text("S-1-5-21-1-2-3-5000")),
             account_name: "PC7$".to_owned(),
         }),
-    );
+    };
+    seed(&mut pc, "join/state", &state);
+    if from == Place::Hybrid {
+        seed(
+            &mut pc,
+            "join/registration",
+            &EntraDevice {
+                tenant_id: "source-tenant".to_owned(),
+                device_id: "source-device-0".to_owned(),
+            },
+        );
+    }
+    if from != Place::Domain {
+        seed(&mut pc, "mdm/8d1f", &"enrolled long ago");
+    }
+    if let Some(tenant) = pc.tenants.get_mut("source-tenant") {
+        tenant
+            .devices
+            .insert("source-device-0".to_owned(), b"source-0".to_vec());
+    }
     pc.disk.seed("join/secret", Some(b"source-0".to_vec()));
     for (name, password) in [("source.test", "source-0"), ("target.test", "target-0")] {
         pc.network.insert(

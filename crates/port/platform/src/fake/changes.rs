@@ -9,14 +9,12 @@ use super::cells::{self, FileCell, GroupCell, HiveCell, ProfileCell, SecurityCel
 use super::machine::{FakePc, Phase};
 use super::sd;
 use crate::change::{Before, BlobRef, Change, Counts, FolderCounts};
-use crate::facts::{AdMembership, JoinState};
-use crate::join::JoinTarget;
-use crate::machine::{BeforeStore, Cx, Machine, MachineError};
+use crate::machine::{BeforeStore, Cx, MachineError};
 use crate::map::{MapRef, Mode};
 use crate::seen::FileScope;
 
 /// Every cell a small change touches, as it was: `None` means it was absent.
-type Image = BTreeMap<String, Option<Vec<u8>>>;
+pub(super) type Image = BTreeMap<String, Option<Vec<u8>>>;
 
 impl FakePc {
     pub(super) fn prepare_change(
@@ -93,27 +91,12 @@ impl FakePc {
                 let (sks, _) = self.translated_cells(&old, map, *mode, cx)?;
                 self.put_hive(&hive.label(), sks)
             }
-            Change::Join { .. } | Change::Leave { .. } => {
-                let image = image(before)?;
-                let after = self.after_of(change, &image, cx)?;
-                // Leaving forgets the secret last, joining writes it first: a
-                // device that says it belongs somewhere can always prove it.
-                let order = match change {
-                    Change::Join { .. } => ["join/secret", "join/state"],
-                    _ => ["join/state", "join/secret"],
-                };
-                if let Change::Join { secret, .. } = change {
-                    cx.inputs.secret(secret)?;
-                }
-                for key in order {
-                    self.disk
-                        .put(key, after.get(key).cloned().unwrap_or_default())?;
-                    self.disk.sync()?;
-                }
-                Ok(())
-            }
             _ => {
-                let after = self.after_of(change, &image(before)?, cx)?;
+                let image = image(before)?;
+                if self.membership_execute(change, &image, cx)? {
+                    return Ok(());
+                }
+                let after = self.after_of(change, &image, cx)?;
                 self.put_all(after)
             }
         }
@@ -132,17 +115,6 @@ impl FakePc {
             Change::TranslateHive { hive, .. } => {
                 let old = self.hive_image(before, cx)?;
                 self.put_hive(&hive.label(), old)
-            }
-            Change::Leave { .. } => Ok(()),
-            Change::Join { .. } => {
-                let workgroup = JoinState::Workgroup {
-                    name: "WORKGROUP".to_owned(),
-                };
-                let state = cells::write("join/state", &workgroup)?;
-                self.disk.put("join/state", Some(state))?;
-                self.disk.sync()?;
-                self.disk.put("join/secret", None)?;
-                Ok(())
             }
             Change::SetRegistryValue {
                 hive, key, name, ..
@@ -186,11 +158,12 @@ impl FakePc {
                 };
                 self.put_all(Image::from([(key, value)]))
             }
+            _ if self.membership_revert(change, before, image)? => Ok(()),
             _ => self.put_all(image(before)?),
         }
     }
 
-    fn put_all(&mut self, cells: Image) -> Result<(), MachineError> {
+    pub(super) fn put_all(&mut self, cells: Image) -> Result<(), MachineError> {
         for (key, value) in cells {
             if self.disk.get(&key) != value.as_deref() {
                 self.strike(Phase::Execute, &key)?;
@@ -203,8 +176,6 @@ impl FakePc {
     /// The cells a small change touches.
     fn image_of(&mut self, change: &Change) -> Result<Image, MachineError> {
         let keys: Vec<String> = match change {
-            // Not the old secret: it is not kept.
-            Change::Leave { .. } | Change::Join { .. } => vec!["join/state".to_owned()],
             Change::RekeyProfile {
                 source_sid,
                 target_sid,
@@ -228,7 +199,7 @@ impl FakePc {
                     format!("parked/{name}"),
                 ]
             }
-            Change::TranslateFiles { .. } | Change::TranslateHive { .. } => Vec::new(),
+            _ => self.membership_keys(change).unwrap_or_default(),
         };
         Ok(keys
             .into_iter()
@@ -248,41 +219,6 @@ impl FakePc {
     ) -> Result<Image, MachineError> {
         let mut after = image.clone();
         match change {
-            Change::Leave { from } => {
-                let now = self.join_state()?;
-                if now != *from && !matches!(now, JoinState::Workgroup { .. }) {
-                    return Err(MachineError::Unexpected {
-                        object: "join state".to_owned(),
-                        why: format!("expected {}, found {}", from.describe(), now.describe()),
-                    });
-                }
-                let state = JoinState::Workgroup {
-                    name: "WORKGROUP".to_owned(),
-                };
-                after.insert(
-                    "join/state".to_owned(),
-                    Some(cells::write("join/state", &state)?),
-                );
-                after.insert("join/secret".to_owned(), None);
-            }
-            Change::Join { target, secret } => {
-                let JoinTarget::ActiveDirectory(ad) = target;
-                let state = JoinState::ActiveDirectory(AdMembership {
-                    dns_name: ad.dns_name.clone(),
-                    netbios_name: ad.netbios_name.clone(),
-                    domain_sid: ad.domain_sid.clone(),
-                    machine_sid: ad.machine_sid.clone(),
-                    account_name: ad.account_name.clone(),
-                });
-                after.insert(
-                    "join/state".to_owned(),
-                    Some(cells::write("join/state", &state)?),
-                );
-                // A rehearsal has no secret; only execution needs it.
-                if let Ok(secret) = cx.inputs.secret(secret) {
-                    after.insert("join/secret".to_owned(), Some(secret.expose().to_vec()));
-                }
-            }
             Change::RekeyProfile {
                 source_sid,
                 target_sid,
@@ -381,7 +317,7 @@ impl FakePc {
                 after.insert(from, None);
                 after.insert(format!("parked/{name}"), content);
             }
-            Change::TranslateFiles { .. } | Change::TranslateHive { .. } => {}
+            _ => self.membership_after(change, &mut after)?,
         }
         Ok(after)
     }

@@ -7,13 +7,15 @@ use chrono::DateTime;
 use super::cells::{self, FileCell, GroupCell, HiveCell, ProfileCell};
 use super::disk::Disk;
 use super::fuse::{Fuse, PowerFailed};
+use super::membership::FakeTenant;
 use super::sd;
 use crate::change::{Before, Change, Outcome, Undone};
 use crate::facts::{
-    Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState, LocalGroup, Profile,
+    EntraDevice, Facts, HiveInfo, HiveRef, HiveRootAccess, HiveState, JoinState, LocalGroup,
+    Profile,
 };
 use crate::ignored::Ignored;
-use crate::join::{JoinProof, JoinTarget, Reach};
+use crate::join::{JoinProof, JoinTarget, Reach, Secret};
 use crate::machine::{Cx, Machine, MachineError};
 use crate::seen::{FileScope, Scope, SidCount, SidsSeen};
 use crate::sid::SidText;
@@ -30,8 +32,14 @@ pub struct FakePc {
     pub network: BTreeMap<String, FakeDirectory>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
-    /// Ask for a restart after a join.
+    /// Entra tenants by id.
+    pub tenants: BTreeMap<String, FakeTenant>,
+    /// A running Windows, where a join is complete only after a restart.
     pub wants_reboot: bool,
+    /// A domain was left in this boot.
+    pub(super) left_domain: bool,
+    /// A domain was joined in this boot.
+    pub(super) joined: bool,
 }
 
 /// A directory in the fake network.
@@ -83,7 +91,10 @@ impl FakePc {
             facts,
             network: BTreeMap::new(),
             faults: Vec::new(),
+            tenants: BTreeMap::new(),
             wants_reboot: false,
+            left_domain: false,
+            joined: false,
         }
     }
 
@@ -98,12 +109,17 @@ impl FakePc {
     pub fn restart(&mut self) {
         let boots: u64 = self.facts.boot_id.parse().unwrap_or(0);
         self.facts.boot_id = (boots + 1).to_string();
+        self.complete_join();
     }
 
-    /// Everything on the disk except the machine secret, for comparing.
+    /// Everything on the disk except secrets, for comparing.
     pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
         let mut all = self.disk.snapshot();
-        all.remove("join/secret");
+        all.retain(|key, _| {
+            key != "join/secret"
+                && key != "join/pending-secret"
+                && !key.starts_with("account-secret/")
+        });
         all
     }
 
@@ -309,7 +325,21 @@ impl Machine for FakePc {
     }
 
     fn reach(&mut self, target: &JoinTarget) -> Result<Reach, MachineError> {
-        let JoinTarget::ActiveDirectory(ad) = target;
+        let ad = match target {
+            JoinTarget::ActiveDirectory(ad) => ad,
+            // Without a controller at hand there is nobody to ask.
+            JoinTarget::ActiveDirectoryOffline(_) => return Ok(Reach::Unknown),
+            JoinTarget::Entra(entra) => {
+                return Ok(match self.tenants.get(&entra.tenant_id) {
+                    Some(tenant) if tenant.reachable => Reach::Yes {
+                        server: entra.domain.clone(),
+                    },
+                    _ => Reach::No {
+                        because: "the tenant did not answer".to_owned(),
+                    },
+                });
+            }
+        };
         Ok(match self.network.get(&ad.dns_name) {
             Some(directory) if directory.reachable => Reach::Yes {
                 server: format!("dc1.{}", ad.dns_name),
@@ -321,7 +351,23 @@ impl Machine for FakePc {
     }
 
     fn prove_join(&mut self, target: &JoinTarget) -> Result<JoinProof, MachineError> {
-        let JoinTarget::ActiveDirectory(ad) = target;
+        if self.joined {
+            return Err(MachineError::Unexpected {
+                object: "secure channel".to_owned(),
+                why: "the device has not restarted since it joined".to_owned(),
+            });
+        }
+        let ad = match target {
+            JoinTarget::ActiveDirectory(ad) | JoinTarget::ActiveDirectoryOffline(ad) => ad,
+            JoinTarget::Entra(entra) => {
+                let device = self.entra_proof(&entra.tenant_id)?;
+                return Ok(JoinProof {
+                    principal: device,
+                    server: entra.domain.clone(),
+                    method: "simulated device key".to_owned(),
+                });
+            }
+        };
         let JoinState::ActiveDirectory(own) = self.join_state()? else {
             return Err(MachineError::Unexpected {
                 object: "join state".to_owned(),
@@ -355,6 +401,25 @@ impl Machine for FakePc {
             server: format!("dc1.{}", ad.dns_name),
             method: "simulated".to_owned(),
         })
+    }
+
+    fn restarts(&mut self) -> bool {
+        self.wants_reboot
+    }
+
+    fn registration(&mut self) -> Result<Option<EntraDevice>, MachineError> {
+        self.entra_registration()
+    }
+
+    fn enrolments(&mut self) -> Result<Vec<String>, MachineError> {
+        let keys = self.disk.list("mdm/").into_iter();
+        Ok(keys
+            .map(|(key, _)| key["mdm/".len()..].to_owned())
+            .collect())
+    }
+
+    fn prove_sign_in(&mut self, name: &str, password: &Secret) -> Result<(), MachineError> {
+        self.local_sign_in(name, password.expose())
     }
 
     fn prepare(&mut self, change: &Change, cx: &mut Cx<'_>) -> Result<Before, MachineError> {
