@@ -67,3 +67,46 @@ export async function ready(page) {
   });
   await page.evaluate(() => document.fonts.ready);
 }
+
+/** Words that lie over other words or over an input, as far as a person could see them. */
+export function overlaps(page) {
+  return page.evaluate(() => {
+    const boxes = [];
+    const hidden = (element) => {
+      if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return true;
+      for (let up = element; up; up = up.parentElement) {
+        if (getComputedStyle(up).clipPath !== "none") return true;
+      }
+      return element.closest(".skip, option") !== null;
+    };
+    const add = (owner, rect, words) => {
+      const scroller = owner.closest(".log, .table-box, .tabs-list, .nav, .modal, pre");
+      const limit = scroller?.getBoundingClientRect();
+      if (limit && (rect.right > limit.right + 1 || rect.bottom > limit.bottom + 1)) return;
+      if (rect.width > 1 && rect.height > 1) boxes.push({ owner, rect, words });
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const owner = node.parentElement;
+      if (!node.data.trim() || !owner || owner.closest("select, textarea") || hidden(owner)) continue;
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      for (const rect of range.getClientRects()) add(owner, rect, node.data.trim().slice(0, 40));
+    }
+    for (const input of document.querySelectorAll("input, select, textarea")) {
+      if (!hidden(input)) add(input, input.getBoundingClientRect(), `${input.type} field`);
+    }
+    boxes.sort((a, b) => a.rect.top - b.rect.top);
+    const found = new Set();
+    for (const [n, one] of boxes.entries()) {
+      for (const other of boxes.slice(n + 1)) {
+        if (other.rect.top > one.rect.bottom - 3) break;
+        if (one.owner === other.owner) continue;
+        const wide = Math.min(one.rect.right, other.rect.right) - Math.max(one.rect.left, other.rect.left);
+        const high = Math.min(one.rect.bottom, other.rect.bottom) - Math.max(one.rect.top, other.rect.top);
+        if (wide > 3 && high > 3) found.add(`“${one.words}” and “${other.words}” lie over each other`);
+      }
+    }
+    return [...found];
+  });
+}

@@ -7,16 +7,19 @@
 //   GODWIT_RUN_TIMEOUT_S  how long a run may take (900)
 //
 // Once the device is in a batch, the pre-shared key goes to standard output as a line `PSK=…`;
-// whoever started this starts the agent with it. `--mock` tries the same against the made-up server.
+// whoever started this starts the agent with it. `--mock` tries the same against the made-up server;
+// `--mock --fault NAME` plants a fault of e2e/mock/faults.mjs in it, which must make this fail.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { launch, ready, watch } from "./browser.mjs";
 import { mockLab, readLab } from "./lab.mjs";
 import { startMock } from "./mock/server.mjs";
-import { shoot } from "./shots.mjs";
+import { glance, picture, shoot } from "./shots.mjs";
 import { STEPS } from "./steps.mjs";
 
-const mock = process.argv.includes("--mock") ? await startMock({ fresh: true }) : null;
+const planted = process.argv.indexOf("--fault");
+const fault = planted > 0 ? process.argv[planted + 1] : null;
+const mock = process.argv.includes("--mock") ? await startMock({ fresh: true, fault }) : null;
 const address = mock ? `${mock.url}/setup#mock-token` : need("GODWIT_URL");
 const lab = mock ? mockLab() : await readLab(need("GODWIT_LAB"));
 const folder = process.env.GODWIT_SHOTS ?? "/tmp/godwit-shots";
@@ -29,7 +32,8 @@ const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { 
 context.setDefaultTimeout(20_000);
 const page = await context.newPage();
 watch(page, problems);
-const it = { page, base, lab, timeout: Number(process.env.GODWIT_RUN_TIMEOUT_S ?? 900) * 1000 };
+const look = (name) => picture(page, { name, folder, problems });
+const it = { page, base, lab, look, timeout: Number(process.env.GODWIT_RUN_TIMEOUT_S ?? 900) * 1000 };
 let at = "start";
 try {
   for (const [name, step] of STEPS) {
@@ -37,6 +41,7 @@ try {
     const begun = Date.now();
     const said = await step({ ...it, address });
     console.log(`ok ${name}${said ? `: ${said}` : ""} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+    await glance(page, { name: `step-${name}`, folder, problems });
     // A device that is in a batch before its agent is installed gets its runbook at the first check;
     // one that enrols earlier would ask again in an hour.
     if (name === "device") console.log(`PSK=${it.lab.psk}`);

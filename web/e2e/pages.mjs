@@ -6,8 +6,10 @@ import { startMock } from "./mock/server.mjs";
 import { scenes } from "./scenes.mjs";
 import { shoot } from "./shots.mjs";
 
-const folder = process.argv[2] ?? "/tmp/godwit-shots";
-const mock = process.env.GODWIT_BASE ? null : await startMock();
+const folder = process.argv[2]?.startsWith("/") ? process.argv[2] : "/tmp/godwit-shots";
+const planted = process.argv.indexOf("--fault");
+const fault = planted > 0 ? process.argv[planted + 1] : null;
+const mock = process.env.GODWIT_BASE ? null : await startMock({ fault });
 const base = process.env.GODWIT_BASE ?? mock.url;
 const browser = await launch();
 const problems = [];

@@ -1,13 +1,14 @@
 // What a page shows only after something was done on it: open menus, dialogs, tabs, refusals.
 // Played against the made-up server, whose contents are known.
 import { join } from "node:path";
-import { ready, serious, watch } from "./browser.mjs";
+import { overlaps, ready, serious, watch } from "./browser.mjs";
 
 const first = (page, path) => page.locator(`main a[href^="${path}/"]:not([href$="/new"])`).first().click();
 
 const SCENES = {
   menu: { narrow: true, at: "/", play: (page) => page.getByRole("button", { name: "Menu" }).click() },
   explanation: {
+    covers: true,
     at: "/translation-table?state=ambiguous",
     play: (page) =>
       page
@@ -15,7 +16,11 @@ const SCENES = {
         .first()
         .click(),
   },
-  question: { at: "/psks", play: (page) => page.getByRole("button", { name: "Revoke" }).first().click() },
+  question: {
+    covers: true,
+    at: "/psks",
+    play: (page) => page.getByRole("button", { name: "Revoke" }).first().click(),
+  },
   "key-shown-once": {
     at: "/psks",
     play: async (page) => {
@@ -104,6 +109,9 @@ export async function scenes(browser, { base, state, folder, problems }) {
       await expecting(scene.expected ?? [], () => scene.play(page));
       await ready(page);
       await page.screenshot({ path: join(folder, `scene-${name}.png`), fullPage: !scene.narrow });
+      if (!scene.narrow && !scene.covers) {
+        for (const finding of await overlaps(page)) problems.push(`scene ${name}: ${finding}`);
+      }
       for (const finding of await serious(page)) problems.push(`scene ${name}: axe ${finding}`);
     } catch (error) {
       problems.push(`scene ${name}: ${error.message}`);

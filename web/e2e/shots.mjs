@@ -1,9 +1,10 @@
 // A picture of every page × light, dark, 400 px wide. A page without a picture, an error in the
-// console, a request to another host, a page wider than its window or a serious finding of axe fails.
+// console, a request to another host, a page wider than its window, words that lie over each other,
+// a link that leads nowhere or a serious finding of axe fails.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ROUTES } from "../src/routes.js";
-import { ready, serious, watch } from "./browser.mjs";
+import { overlaps, ready, serious, watch } from "./browser.mjs";
 
 const VARIANTS = [
   { name: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
@@ -11,19 +12,69 @@ const VARIANTS = [
   { name: "narrow", colorScheme: "light", viewport: { width: 400, height: 850 } },
 ];
 
-/** The address of a page; pages of one thing are found by the links of the page they hang on. */
-async function addressOf(page, route, base, prefer) {
-  if (!("from" in route)) return base + route.path;
-  const [head] = route.path.split("/$");
-  await page.goto(base + route.from);
-  await ready(page);
-  const links = await page
-    .locator(`main a[href^="${head}/"]`)
-    .evaluateAll((all) => all.map((one) => ({ to: one.getAttribute("href"), text: one.textContent })));
-  const depth = route.path.split("/").length;
-  const fitting = links.filter(({ to }) => to.split("/").length === depth && !to.endsWith("/new"));
-  const found = (fitting.find(({ text }) => prefer.includes(text)) ?? fitting[0])?.to;
-  return found ? base + found : null;
+/** Pictures of what the page shows now, in every variant; what is wrong with them goes to `problems`. */
+export async function picture(page, { name, folder, problems, variants = VARIANTS }) {
+  let taken = 0;
+  for (const { name: variant, colorScheme, viewport } of variants) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize(viewport);
+    await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+    );
+    await page.screenshot({ path: join(folder, `${name}.${variant}.png`), fullPage: true });
+    taken += 1;
+    const say = (problem) => problems.push(`${name} (${variant}): ${problem}`);
+    const over = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    if (over > 0) say(`${over} px wider than the window`);
+    for (const finding of await overlaps(page)) say(finding);
+    for (const finding of await serious(page)) say(`axe ${finding}`);
+  }
+  const [first] = VARIANTS;
+  await page.emulateMedia({ colorScheme: first.colorScheme, reducedMotion: "reduce" });
+  await page.setViewportSize(first.viewport);
+  return taken;
+}
+
+/** As `picture`, in light only. */
+export const glance = (page, options) => picture(page, { ...options, variants: VARIANTS.slice(0, 1) });
+
+/** What the router in the browser really serves: every page that draws something, and every address it knows. */
+function routerOf(page) {
+  return page.evaluate(() => {
+    const all = Object.values(window.__TSR_ROUTER__.routesById).filter(
+      (one) => one.options.path !== undefined,
+    );
+    return {
+      drawn: all.filter((one) => one.options.component).map((one) => one.fullPath),
+      known: all.map((one) => one.fullPath),
+      shown: window.__TSR_ROUTER__.state.matches.at(-1)?.fullPath,
+    };
+  });
+}
+
+const fits = (pattern, path) =>
+  new RegExp(`^${pattern.replace(/\$\w+/g, "[^/]+").replace(/(?<=.)\/$/, "")}$`).test(path);
+
+/** Every link of a page to another page, as the address it leads to and its words. */
+async function linksOf(page) {
+  return page.locator("a[href^='/']:not([href^='/api/'])").evaluateAll((links) =>
+    links.map((one) => ({
+      to: one.pathname,
+      text: one.textContent,
+      inMain: one.closest("main") !== null,
+    })),
+  );
+}
+
+/** An example of a page of one thing, among the links of the page it hangs on. */
+function exampleOf(route, links, prefer) {
+  const fitting = links.filter(
+    ({ to, inMain }) =>
+      inMain && fits(route.path, to) && !ROUTES.some((other) => other.path === to && other !== route),
+  );
+  return (fitting.find(({ text }) => prefer.includes(text)) ?? fitting[0])?.to;
 }
 
 /**
@@ -32,38 +83,47 @@ async function addressOf(page, route, base, prefer) {
  */
 export async function shoot(browser, { base, state, folder, problems, prefer = [] }) {
   await mkdir(folder, { recursive: true });
+  const links = new Map();
+  const drawn = new Set();
+  const pictured = new Set();
   let taken = 0;
-  for (const { name, ...look } of VARIANTS) {
-    for (const open of [true, false]) {
-      const context = await browser.newContext({
-        ...look,
-        ignoreHTTPSErrors: true,
-        reducedMotion: "reduce",
-        storageState: open ? undefined : state,
-      });
-      const page = await context.newPage();
-      watch(page, problems);
-      for (const route of ROUTES.filter((one) => "open" in one === open)) {
-        const file = `${route.path === "/" ? "dashboard" : route.path.slice(1).replaceAll("/", "-").replaceAll("$", "")}.${name}.png`;
-        try {
-          const address = await addressOf(page, route, base, prefer);
-          if (!address) throw new Error(`no link to an example on ${route.from}`);
-          await page.goto(address);
-          await ready(page);
-          await page.screenshot({ path: join(folder, file), fullPage: true });
-          taken += 1;
-          const over = await page.evaluate(
-            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-          );
-          if (over > 0) problems.push(`${route.path} (${name}): ${over} px wider than the window`);
-          for (const finding of await serious(page)) problems.push(`${route.path} (${name}): axe ${finding}`);
-        } catch (error) {
-          problems.push(`${route.path} (${name}): ${error.message}`);
+  for (const open of [true, false]) {
+    const context = await browser.newContext({
+      ...VARIANTS[0],
+      ignoreHTTPSErrors: true,
+      reducedMotion: "reduce",
+      storageState: open ? undefined : state,
+    });
+    const page = await context.newPage();
+    watch(page, problems);
+    for (const route of ROUTES.filter((one) => "open" in one === open)) {
+      const name =
+        route.path === "/" ? "dashboard" : route.path.slice(1).replaceAll("/", "-").replaceAll("$", "");
+      try {
+        const address = "from" in route ? exampleOf(route, links.get(route.from) ?? [], prefer) : route.path;
+        if (!address) throw new Error(`no link to an example on ${route.from}`);
+        await page.goto(base + address);
+        await ready(page);
+        const router = await routerOf(page);
+        for (const path of router.drawn) drawn.add(path);
+        if (router.shown !== route.path) throw new Error(`the browser shows ${router.shown} instead`);
+        const found = await linksOf(page);
+        links.set(route.path, found);
+        for (const { to } of found) {
+          if (!router.known.some((path) => fits(path, to))) {
+            problems.push(`${route.path}: a link leads to ${to}, which is no page`);
+          }
         }
+        taken += await picture(page, { name, folder, problems });
+        pictured.add(route.path);
+      } catch (error) {
+        problems.push(`${route.path}: ${error.message}`);
       }
-      await context.close();
     }
+    await context.close();
   }
+  for (const path of drawn)
+    if (!pictured.has(path)) problems.push(`${path}: the router serves it, and it has no picture`);
   const wanted = ROUTES.length * VARIANTS.length;
   if (taken !== wanted) problems.push(`${taken} of ${wanted} pictures were taken`);
   return taken;

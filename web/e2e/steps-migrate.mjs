@@ -94,20 +94,31 @@ export async function device({ page, lab }) {
   return (await why.innerText()).replaceAll(/\s+/g, " ");
 }
 
-export async function runs({ page, lab, timeout }) {
-  await open(page, "Runs");
+/** Watches each run on its own page, which nobody reloads, until it says how it ended. */
+export async function runs({ page, lab, look, timeout }) {
   const until = Date.now() + timeout;
+  const left = () => Math.max(1, until - Date.now());
+  const said = [];
   for (const name of lab.devices) {
-    const row = page
-      .getByRole("row")
-      .filter({ has: page.getByRole("link", { name, exact: true }) })
-      .first();
-    await row
-      .getByText(/^(Migrated|Restored|Returned|Held|Cancelled)$/)
-      .waitFor({ timeout: Math.max(1, until - Date.now()) });
-    const said = (await row.innerText()).replaceAll(/\s+/g, " ");
-    if (!said.includes("Migrated")) throw new Error(`${name} did not end migrated: ${said}`);
+    await open(page, "Runs");
+    const link = page.getByRole("row").getByRole("link", { name, exact: true }).first();
+    await link.waitFor({ timeout: left() });
+    await link.click();
+    await heading(page, `Run on ${name}`).waitFor();
+    await ready(page);
+    const state = page.locator("[data-result]");
+    await page.locator("li[data-step][data-state=done]").first().waitFor({ timeout: left() });
+    said.push(`${name} first seen ${(await state.getAttribute("data-state")) ?? ""}`);
+    await look("run-under-way");
+    await page.locator("[data-result]:not([data-result=''])").waitFor({ timeout: left() });
+    const [result, words] = [await state.getAttribute("data-result"), await state.innerText()];
+    if (result !== "migrated" || words.trim() !== "Migrated") {
+      const why = (await page.locator("main").innerText()).slice(0, 400);
+      throw new Error(`${name} did not end migrated but ${result}: ${why}`);
+    }
   }
+  await open(page, "Runs");
+  return said.join(", ");
 }
 
 export async function detail({ page, lab }) {

@@ -2,9 +2,11 @@
 import { ready } from "./browser.mjs";
 import { button, heading, open, press } from "./steps-shared.mjs";
 
-export async function setup({ page, address, lab }) {
+export async function setup({ page, address, lab, look }) {
   const { name, password } = lab.administrator;
   await page.goto(address);
+  await ready(page);
+  await look("setup-first");
   await page.getByLabel("Your sign-in name").fill(name);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByLabel("Password again").fill(password);
@@ -12,6 +14,7 @@ export async function setup({ page, address, lab }) {
   await press(page, "Set up", () => heading(page, "Write down the recovery key").waitFor());
   const key = (await page.locator("[data-copy='Recovery key']").innerText()).trim();
   if (page.url().includes("#")) throw new Error("the token stayed in the address bar");
+  await look("setup-recovery-key");
   await page.getByLabel("Type the recovery key as you wrote it down").fill(key);
   await press(page, "Confirm and go on", () => heading(page, "Guide").waitFor());
 }

@@ -10,6 +10,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/controls.css";
 import "./styles/parts.css";
+import "./styles/log.css";
 import "./styles/overlays.css";
 import "./styles/table.css";
 

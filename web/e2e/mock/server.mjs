@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Refusal, ROUTES } from "./answers.mjs";
+import { FAULTS } from "./faults.mjs";
 import { emptyState, filledState } from "./state.mjs";
 
 const DIST = join(dirname(fileURLToPath(import.meta.url)), "../../dist");
@@ -26,9 +27,11 @@ const compiled = ROUTES.map(([method, path, handler, open]) => ({
   open: open === "open",
 }));
 
-export function startMock({ fresh = false, port = 0 } = {}) {
+export function startMock({ fresh = false, port = 0, fault = null } = {}) {
   const state = fresh ? emptyState() : filledState();
   state.moving = fresh;
+  if (fault && !FAULTS[fault]) throw new Error(`there is no fault ${fault}`);
+  state.fault = fault ? FAULTS[fault] : {};
   const server = createServer((request, response) => {
     answer(state, request, response).catch((error) => {
       console.error(error);
@@ -53,7 +56,7 @@ export function startMock({ fresh = false, port = 0 } = {}) {
 async function answer(state, request, response) {
   const url = new URL(request.url, "http://mock");
   response.setHeader("Content-Security-Policy", CSP);
-  if (!url.pathname.startsWith("/api/v1/")) return file(url.pathname, response);
+  if (!url.pathname.startsWith("/api/v1/")) return file(url.pathname, state.fault.script, response);
   const path = url.pathname.slice("/api/v1".length);
   if (path === "/events") return live(response);
   const text = await bodyOf(request);
@@ -119,10 +122,13 @@ function live(response) {
   response.on("close", () => clearInterval(timer));
 }
 
-async function file(path, response) {
+async function file(path, planted, response) {
   const name = extname(path) ? normalize(path) : "/index.html";
   try {
-    const bytes = await readFile(join(DIST, name));
+    let bytes = name === "/planted.js" && planted ? planted : await readFile(join(DIST, name));
+    if (planted && name === "/index.html") {
+      bytes = String(bytes).replace("</body>", '<script src="/planted.js"></script></body>');
+    }
     response.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream" });
     response.end(bytes);
   } catch {

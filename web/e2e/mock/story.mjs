@@ -19,6 +19,9 @@ export function advance(s) {
     const book = s.runbooks.find((it) => it.id === one.summary.runbook_id);
     const next = d.run(device, book, { id: one.summary.batch_id }, far, 2);
     next.summary.id = one.summary.id;
+    if (next.summary.state === "finished" && s.fault.result) {
+      Object.assign(next.summary, { result: s.fault.result, reason: "planted" });
+    }
     s.runs[n] = next;
     s.logs = s.logs.filter((line) => line.run_id !== one.summary.id);
     addLogs(s, next);

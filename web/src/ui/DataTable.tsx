@@ -13,6 +13,8 @@ export type Column<T> = {
   cell: (row: T) => ReactNode;
   /** Numbers stand at the end of their column. */
   end?: boolean;
+  /** Often empty; on a phone it shows only where it is not. */
+  bare?: boolean;
 };
 
 type TableProps<T> = {
@@ -51,7 +53,7 @@ export function DataTable<T>({ caption, columns, rows, rowKey }: TableProps<T>) 
                   key={column.label}
                   role="cell"
                   data-label={column.label}
-                  className={column.end ? "end" : undefined}
+                  className={column.end ? "end" : column.bare ? "bare" : undefined}
                 >
                   <div>{column.cell(row)}</div>
                 </td>

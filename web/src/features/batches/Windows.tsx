@@ -77,8 +77,12 @@ export function Windows({ runbooks, onChange, fault }: Props) {
               />
             </div>
             <div>
-              <Button small onClick={() => onChange(runbooks.filter((_, other) => other !== index))}>
-                {text.removeRunbook(name)}
+              <Button
+                small
+                aria-label={text.removeRunbookFor(name)}
+                onClick={() => onChange(runbooks.filter((_, other) => other !== index))}
+              >
+                {text.removeRunbook}
               </Button>
             </div>
           </div>

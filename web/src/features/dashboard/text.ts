@@ -4,7 +4,7 @@ export const text = {
   nothing: "Nothing needs attention.",
   devices: "Devices",
   tiles: {
-    total: "imported",
+    total: "devices imported",
     trusted: "with a trusted agent",
     pending: "wait for approval",
     conflict: "in conflict",

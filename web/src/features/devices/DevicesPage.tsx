@@ -2,12 +2,12 @@ import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 import { queryClient } from "../../api/query";
-import type { ApproveResult, Id, TrustState } from "../../api/types";
+import type { ApproveResult, DeviceSummary, Id, TrustState } from "../../api/types";
 import { useSearchChoice } from "../../app/links";
 import { useCustomer } from "../../app/session";
 import { trustState } from "../../app/words";
 import { Badge } from "../../ui/Badge";
-import { PagedTable } from "../../ui/DataTable";
+import { type Column, PagedTable } from "../../ui/DataTable";
 import { AskButton } from "../../ui/Dialogs";
 import { Empty } from "../../ui/Empty";
 import { SelectField } from "../../ui/fields";
@@ -46,21 +46,38 @@ export default function DevicesPage() {
     setChosen(next);
   };
   const c = text.columns;
+  // Nothing to tick, nothing to approve: the column and the button would only be in the way.
+  const waiting = chosen.size > 0 || devices.items.some((row) => row.trust === "pending");
+  const tick: Column<DeviceSummary> = {
+    label: c.select,
+    bare: true,
+    cell: (row) =>
+      row.trust === "pending" && (
+        <input
+          type="checkbox"
+          aria-label={text.chooseFor(row.name)}
+          checked={chosen.has(row.id)}
+          onChange={(event) => toggle(row.id, event.target.checked)}
+        />
+      ),
+  };
   return (
     <Page
       title={text.title}
       lead={text.lead}
       actions={
-        <AskButton
-          look="primary"
-          label={text.approve(chosen.size)}
-          title={text.approveTitle}
-          confirm={text.approve(chosen.size)}
-          disabled={chosen.size === 0}
-          onConfirm={() => send.mutateAsync()}
-        >
-          <p>{text.approveText}</p>
-        </AskButton>
+        waiting && (
+          <AskButton
+            look="primary"
+            label={text.approve(chosen.size)}
+            title={text.approveTitle}
+            confirm={text.approve(chosen.size)}
+            disabled={chosen.size === 0}
+            onConfirm={() => send.mutateAsync()}
+          >
+            <p>{text.approveText}</p>
+          </AskButton>
+        )
       }
     >
       <div role="status">{send.data && <Outcome result={send.data} />}</div>
@@ -92,18 +109,7 @@ export default function DevicesPage() {
             </Empty>
           }
           columns={[
-            {
-              label: c.select,
-              cell: (row) =>
-                row.trust === "pending" ? (
-                  <input
-                    type="checkbox"
-                    aria-label={text.chooseFor(row.name)}
-                    checked={chosen.has(row.id)}
-                    onChange={(event) => toggle(row.id, event.target.checked)}
-                  />
-                ) : null,
-            },
+            ...(waiting ? [tick] : []),
             {
               label: c.name,
               cell: (row) => (

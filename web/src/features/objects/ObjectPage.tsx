@@ -78,7 +78,15 @@ function Report({ report }: { report: ObjectReport }) {
       )}
       <section className="card">
         <h2>{text.attributes}</h2>
-        <Facts facts={Object.entries(report.attributes).map(([name, values]) => [name, values.join("\n")])} />
+        {Object.keys(report.attributes).length > 0 ? (
+          <Facts
+            facts={Object.entries(report.attributes).map(([name, values]) => [name, values.join("\n")])}
+          />
+        ) : (
+          <p className="muted">
+            {text.noAttributes} <Link to={`/directories/${object.directory_id}`}>{text.toDirectory}</Link>
+          </p>
+        )}
       </section>
     </>
   );

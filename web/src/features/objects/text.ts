@@ -32,4 +32,6 @@ export const text = {
   toProfiles: "Open the sync profiles",
   runs: "Runs",
   attributes: "Imported attributes",
+  noAttributes: "None of the attributes its directory imports has a value here.",
+  toDirectory: "Open the directory",
 };

@@ -158,9 +158,9 @@ function Users({ users }: { users: RunUser[] }) {
           label: c.sids,
           cell: (user) => (
             <>
-              <code className="small">{user.source_sid}</code>
+              <code className="small sid">{user.source_sid}</code>
               <br />
-              <code className="small">{user.target_sid ?? "–"}</code>
+              <code className="small sid">{user.target_sid ?? "–"}</code>
             </>
           ),
         },

@@ -64,7 +64,13 @@ export default function JobPage() {
           caption={text.messages}
           pages={messages}
           rowKey={(message) => String(message.seq)}
-          empty={<Empty title={text.noMessages}>{text.noMessagesText}</Empty>}
+          empty={
+            open ? (
+              <Empty title={text.noMessages}>{text.noMessagesText}</Empty>
+            ) : (
+              <Empty title={text.noMessagesEver}>{text.noMessagesEverText}</Empty>
+            )
+          }
           columns={[
             { label: text.at, cell: (message) => <Time at={message.at} style="log" /> },
             { label: text.severity, cell: (message) => <Badge word={severity[message.severity]} /> },

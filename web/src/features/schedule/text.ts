@@ -34,6 +34,8 @@ export const text = {
   messages: "Messages",
   noMessages: "No message yet",
   noMessagesText: "Messages appear here while the job works.",
+  noMessagesEver: "The job had nothing to say",
+  noMessagesEverText: "Warnings and errors would stand here; those of a cycle are with its parts.",
   error: "error",
   warning: "warning",
   at: "Time",

@@ -20,6 +20,13 @@ export const text = {
     shares: "File shares",
     sql_server: "SQL Server logins",
     iis: "IIS identities",
+    com: "COM and DCOM",
+    firewall: "Firewall rules",
+    installer_data: "Installer data of users",
+    app_packages: "Packaged applications",
+    sign_in: "Last signed-in user",
+    recycle_bins: "Recycle bins",
+    key_stores: "Keys and certificates",
   },
   ignored: "Areas to ignore",
   ignoredHint:
