@@ -206,6 +206,7 @@ const LAB: &[(&str, Option<&str>)] = &[
     ("protocol", None),
     ("ad-ad", Some("join")),
     ("ad-ad", Some("verify")),
+    ("ad-ad", Some("power")),
 ];
 
 fn arguments(scenario: &str, scenario_break: Option<&str>) -> lab::Arguments {

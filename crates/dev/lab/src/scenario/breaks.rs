@@ -10,10 +10,15 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+/// How often the power fails: at the first record, at the last, and at ten others.
+const CUTS: usize = 12;
+/// Chosen besides: records may come so close together that one cut takes two of them.
+const SPARE: usize = 2;
 
 /// Everything needed to play one device on a fresh stage.
 struct Play {
@@ -72,11 +77,11 @@ pub(super) fn power(options: &Options) -> Result<Verdict> {
         play
     };
     let records = journal(&unbroken.device)?;
-    let points = choose(&records, options.seed)?;
+    let cuts = choose(&records, options.seed)?;
     say(&format!(
         "{} records; the power fails at {} of them",
         records.len(),
-        points.len()
+        cuts.len()
     ));
     let unbroken_device = unbroken.device.clone();
     drop(unbroken);
@@ -84,16 +89,22 @@ pub(super) fn power(options: &Options) -> Result<Verdict> {
     let mut play = Play::new(options, "power")?;
     let mut killed = Vec::new();
     let mut inside = 0;
-    let mut seen = BTreeSet::new();
     let mut agent = play.start(options)?;
-    let mut left: Vec<Label> = points;
+    let mut watch = Watch::default();
+    let mut left = cuts;
     while !left.is_empty() {
-        let hit = wait_for(&play.device, &mut seen, |label| left.contains(label))?;
+        let Some(hit) = watch.next(&play.device, &mut left)? else {
+            break;
+        };
         agent.pull_the_plug();
+        say(&format!("power cut {} at {hit}", killed.len() + 1));
         inside += u32::from(hit.event == "progress");
-        left.retain(|label| *label != hit);
+        let ended = hit.event == "final";
         killed.push(hit);
         agent = play.start(options)?;
+        if ended {
+            break;
+        }
     }
     let mut result = play.finish()?;
     agent.stop()?;
@@ -102,6 +113,12 @@ pub(super) fn power(options: &Options) -> Result<Verdict> {
     verify::equal(options, &unbroken_device, &play.device, &mut result)?;
     if result.faults.is_empty() {
         result.proofs.push("the end equals the unbroken run".into());
+    }
+    if killed.len() < CUTS {
+        result.faults.push(format!(
+            "the power failed {} times instead of {CUTS}",
+            killed.len()
+        ));
     }
     if inside < 3 {
         result.faults.push(format!(
@@ -133,8 +150,7 @@ pub(super) fn join(options: &Options) -> Result<Verdict> {
     let mut play = Play::new(options, "join")?;
     let before = verify::password_last_set(&play.stage.forests, "source", &play.device)?;
     let agent = play.start(options)?;
-    let mut seen = BTreeSet::new();
-    wait_for(&play.device, &mut seen, |label| label.event == "staged")?;
+    wait_for(&play.device, |label| label.event == "staged")?;
     let paused = Paused::new(&play.device);
     play.stage
         .forests
@@ -164,8 +180,7 @@ pub(super) fn verify(options: &Options) -> Result<Verdict> {
     let mut play = Play::new(options, "verify")?;
     let before = verify::password_last_set(&play.stage.forests, "source", &play.device)?;
     let agent = play.start(options)?;
-    let mut seen = BTreeSet::new();
-    wait_for(&play.device, &mut seen, |label| {
+    wait_for(&play.device, |label| {
         label.event == "step" && label.what == "verify running"
     })?;
     let paused = Paused::new(&play.device);
@@ -221,43 +236,125 @@ impl std::fmt::Display for Label {
     }
 }
 
-/// Ten random records besides the first and the last, three of them inside the rewriting of files.
-fn choose(records: &[Label], seed: u64) -> Result<Vec<Label>> {
+/// Where the power fails next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cut {
+    /// At this record.
+    At(Label),
+    /// At a checkpoint of this change. How many a run writes depends on how fast it is.
+    Inside(String),
+    /// At whatever comes: its own record was written together with one that was hit.
+    Next,
+}
+
+impl Cut {
+    fn wants(&self, label: &Label) -> bool {
+        match self {
+            Self::At(wanted) => wanted == label,
+            Self::Inside(change) => label.event == "progress" && label.what == *change,
+            Self::Next => !["started", "opened", "progress", "final"].contains(&&*label.event),
+        }
+    }
+}
+
+/// The first record, the last, three inside the rewriting of files, and random others.
+fn choose(records: &[Label], seed: u64) -> Result<Vec<Cut>> {
     let mut rng = Rng::new(seed);
     let first = records.first().context("the journal is empty")?.clone();
     let last = records.last().context("the journal is empty")?.clone();
-    let mut progress: Vec<Label> = records
+    let checkpoints: Vec<&Label> = records
         .iter()
         .filter(|label| label.event == "progress")
-        .cloned()
         .collect();
-    if progress.len() < 3 {
+    if checkpoints.len() < 3 {
         bail!(
             "only {} checkpoints while files were rewritten; use more files",
-            progress.len()
+            checkpoints.len()
         );
     }
-    let mut chosen = vec![first.clone(), last.clone()];
+    let mut chosen = vec![Cut::At(first), Cut::At(last)];
     for _ in 0..3 {
-        chosen.push(progress.remove(rng.below(progress.len())));
+        let change = checkpoints[rng.below(checkpoints.len())].what.clone();
+        chosen.push(Cut::Inside(change));
     }
     // A repeated run has other numbers of starts and of later checkpoints; everything else recurs.
-    let mut others: Vec<Label> = records
+    let mut others: Vec<Cut> = records
         .iter()
         .filter(|label| {
             !["progress", "started", "opened", "final"].contains(&label.event.as_str())
                 && label.nth == 0
         })
-        .cloned()
+        .map(|label| Cut::At(label.clone()))
         .collect();
-    others.dedup();
-    while chosen.len() < 12 && !others.is_empty() {
-        let label = others.remove(rng.below(others.len()));
-        if !chosen.contains(&label) {
-            chosen.push(label);
+    while chosen.len() < CUTS + SPARE && !others.is_empty() {
+        let cut = others.remove(rng.below(others.len()));
+        if !chosen.contains(&cut) {
+            chosen.push(cut);
         }
     }
     Ok(chosen)
+}
+
+/// Follows a journal from one power cut to the next.
+#[derive(Debug, Default)]
+struct Watch {
+    seen: BTreeSet<Label>,
+}
+
+impl Watch {
+    /// Waits for a new record that one of the cuts wants, and takes that cut off the list; `None`
+    /// if the run ended first.
+    fn next(&mut self, device: &Device, left: &mut Vec<Cut>) -> Result<Option<Label>> {
+        let since = Instant::now();
+        let mut length = 0;
+        loop {
+            if let Some(journal) = device.runs().pop().map(|run| run.join("journal")) {
+                let now = fs::metadata(&journal).map_or(0, |meta| meta.len());
+                if now != length {
+                    length = now;
+                    let new: Vec<Label> = read(&journal)
+                        .into_iter()
+                        .filter(|label| self.seen.insert(label.clone()))
+                        .collect();
+                    if let Some(hit) = take(&new, left) {
+                        return Ok(Some(hit));
+                    }
+                    if new.iter().any(|label| label.event == "final") {
+                        return Ok(None);
+                    }
+                }
+            }
+            if since.elapsed() > devices::PATIENCE {
+                bail!(
+                    "{} did not get to {left:?}; its agent says: {}",
+                    device.name,
+                    super::server::tail(&device.log())
+                );
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The first of these new records that a cut wants, or the last record of the run. Other cuts whose
+/// record came with it have missed it and take what comes next.
+fn take(new: &[Label], left: &mut Vec<Cut>) -> Option<Label> {
+    let wanted = |label: &&Label| left.iter().any(|cut| cut.wants(label));
+    let hit = new
+        .iter()
+        .filter(wanted)
+        .find(|label| label.event == "final")
+        .or_else(|| new.iter().find(wanted))?
+        .clone();
+    if let Some(at) = left.iter().position(|cut| cut.wants(&hit)) {
+        left.remove(at);
+    }
+    for cut in left.iter_mut() {
+        if matches!(cut, Cut::At(label) if new.contains(label)) {
+            *cut = Cut::Next;
+        }
+    }
+    Some(hit)
 }
 
 /// SplitMix64: the same seed gives the same choice.
@@ -321,31 +418,17 @@ fn read(path: &Path) -> Vec<Label> {
     labels
 }
 
-/// Waits until a record for which `wanted` holds appears that was not there before.
-fn wait_for(
-    device: &Device,
-    seen: &mut BTreeSet<Label>,
-    wanted: impl Fn(&Label) -> bool,
-) -> Result<Label> {
+/// Waits for a record for which `wanted` holds.
+fn wait_for(device: &Device, wanted: impl Fn(&Label) -> bool) -> Result<()> {
     let since = Instant::now();
     let mut length = 0;
-    let mut path: Option<PathBuf> = None;
     loop {
-        if path.is_none() {
-            path = device.runs().pop().map(|run| run.join("journal"));
-        }
-        if let Some(journal) = &path {
-            let now = fs::metadata(journal).map_or(0, |meta| meta.len());
+        if let Some(journal) = device.runs().pop().map(|run| run.join("journal")) {
+            let now = fs::metadata(&journal).map_or(0, |meta| meta.len());
             if now != length {
                 length = now;
-                let mut hit = None;
-                for label in read(journal) {
-                    if seen.insert(label.clone()) && wanted(&label) && hit.is_none() {
-                        hit = Some(label);
-                    }
-                }
-                if let Some(label) = hit {
-                    return Ok(label);
+                if read(&journal).iter().any(&wanted) {
+                    return Ok(());
                 }
             }
         }
