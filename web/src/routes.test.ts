@@ -23,6 +23,12 @@ describe("the list of pages", () => {
     expect([...used].sort()).toEqual(there.sort());
   });
 
+  it("has a line in both lists for every page", () => {
+    const source = readFileSync("src/app/pages.ts", "utf8");
+    const drawn = [...source.matchAll(/^ {2}"(\/[^"]*)":/gm)].map((found) => found[1]);
+    expect(drawn.sort()).toEqual([...paths].sort());
+  });
+
   it("says where an example of a page with an id is found", () => {
     for (const route of ROUTES) {
       if (route.path.includes("$")) expect(paths).toContain("from" in route ? route.from : "missing");

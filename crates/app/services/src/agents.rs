@@ -17,6 +17,7 @@ mod report;
 mod stage;
 mod state;
 mod way_back;
+mod words;
 
 use crate::{Internal, Services};
 use std::time::Duration;

@@ -204,6 +204,12 @@ fn attention(
     all
 }
 
-fn people(n: i64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+/// `1 agent was`, `2 agents were`.
+pub(crate) fn people<N: PartialEq + From<u8> + std::fmt::Display>(
+    n: N,
+    one: &str,
+    many: &str,
+) -> String {
+    let word = if n == N::from(1) { one } else { many };
+    format!("{n} {word}")
 }

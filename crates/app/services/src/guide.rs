@@ -1,7 +1,7 @@
 //! The first-run guide: a preparation checklist that people tick, eight steps that the server
 //! judges from what is there, and the testing checkpoint before the fleet (A-003… ).
 
-use crate::{Actor, Internal, Services, error::refused};
+use crate::{Actor, Internal, Services, dashboard::people, error::refused};
 use chrono::{DateTime, Utc};
 use gw_model::{CustomerId, RunKind};
 use gw_store::{Lane, Tx};
@@ -325,8 +325,9 @@ fn steps(seen: &Seen) -> Vec<GuideStep> {
             (
                 seen.runbooks > 0 && seen.batches > 0,
                 format!(
-                    "{} runbooks, {} batches with a runbook.",
-                    seen.runbooks, seen.batches
+                    "{}, {} with a runbook.",
+                    people(seen.runbooks, "runbook", "runbooks"),
+                    people(seen.batches, "batch", "batches")
                 ),
             ),
         ),
@@ -349,8 +350,8 @@ fn steps(seen: &Seen) -> Vec<GuideStep> {
             (
                 seen.agents > 0,
                 format!(
-                    "{} devices have an agent. Make a pre-shared key and deploy the installer with it.",
-                    seen.agents
+                    "{} an agent. Make a pre-shared key and deploy the installer with it.",
+                    people(seen.agents, "device has", "devices have")
                 ),
             ),
         ),
@@ -360,7 +361,10 @@ fn steps(seen: &Seen) -> Vec<GuideStep> {
             "/runs",
             (
                 seen.migrated > 0,
-                format!("{} runs ended in the target, verified.", seen.migrated),
+                format!(
+                    "{} ended in the target, verified.",
+                    people(seen.migrated, "run", "runs")
+                ),
             ),
         ),
     ];

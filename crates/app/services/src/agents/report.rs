@@ -4,6 +4,7 @@ use super::{
     contact::{Contact, Failure, json},
     keyring::KeyRing,
     stage::{Prepared, prepared_setting},
+    words::{line_of, outcome},
 };
 use crate::{LogLine, Services, Topic, logs};
 use chrono::{DateTime, Utc};
@@ -432,7 +433,7 @@ async fn progress(
             Some(StepState::Failed) => EventCode::STEP_FAILED,
             _ => EventCode::STEP_DONE,
         };
-        adopted.line(entry.at, code, Some(record.id), entry.text.clone());
+        adopted.line(entry.at, code, Some(record.id), line_of(entry));
     }
     tx.update_run(record).await
 }
@@ -482,7 +483,9 @@ async fn conclude(
             format!(
                 "{}: {}",
                 user.user,
-                user.detail.clone().unwrap_or_else(|| "done".into())
+                user.detail
+                    .clone()
+                    .unwrap_or_else(|| outcome(user.result).into())
             ),
         );
     }
