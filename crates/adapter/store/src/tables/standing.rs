@@ -38,8 +38,9 @@ impl Tx {
                 .await?,
             silent: self
                 .number(
-                    "SELECT COUNT(*) FROM device WHERE customer = $1 AND trust = 'trusted' \
-                     AND (last_seen IS NULL OR last_seen < $2)",
+                    "SELECT COUNT(*) FROM device d WHERE d.customer = $1 AND d.trust = 'trusted' \
+                     AND COALESCE(d.last_seen, (SELECT a.enrolled_at FROM agent a \
+                     WHERE a.id = d.agent), 0) < $2",
                     args![customer, silent_since],
                 )
                 .await?,
