@@ -1,7 +1,10 @@
-//! `godwit-agent volume`: look into a raw NTFS image or block device that is not mounted.
+//! `godwit-agent volume`: look into a raw NTFS image or block device that is not mounted, and
+//! translate it.
 //!
-//! What must stay true: nothing is written, and a volume that may not be believed
+//! What must stay true: looking writes nothing, and a volume that may not be believed
 //! (dirty, hibernated, damaged) is refused with every reason, not reported on.
+
+mod remap;
 
 use super::{Failure, Outcome};
 use anyhow::{Context, anyhow};
@@ -17,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Command {
     /// Count the SIDs in the distinct security descriptors in use
     Sids(SidsArgs),
+    /// Translate every security descriptor by a map, in place
+    Remap(remap::RemapArgs),
 }
 
 /// Arguments of `volume sids`.
@@ -33,6 +38,7 @@ pub(crate) struct SidsArgs {
 pub(crate) fn run(command: &Command) -> Outcome {
     match command {
         Command::Sids(args) => list_sids(args),
+        Command::Remap(args) => remap::run(args),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! It is the lab's device, and a way to migrate or repair a template or a rescued machine offline.
 //! What must stay true:
-//! - names and descriptors go through ntfs-3g, hives through `gw-hive`; nothing here knows the
-//!   volume's structures;
+//! - names and new descriptors go through ntfs-3g, hives through `gw-hive`; nothing here knows
+//!   the volume's structures, a translation of a whole volume carries out what `gw-ntfs` plans;
 //! - every before-image is in the undo store before the first byte of the volume changes;
 //! - a process that dies leaves at worst a stale mount, which the next one clears away.
 
@@ -11,7 +11,7 @@
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub use linux::ImageMachine;
+pub use linux::{Change, How, ImageMachine, LeftAlone, VolumeError, VolumeRemap, VolumeReport};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {

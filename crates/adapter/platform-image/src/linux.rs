@@ -16,5 +16,7 @@ mod registry;
 mod rights;
 mod sids;
 mod tree;
+mod volume;
 
 pub use machine::ImageMachine;
+pub use volume::{Change, How, LeftAlone, VolumeError, VolumeRemap, VolumeReport};

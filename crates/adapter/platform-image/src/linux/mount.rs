@@ -107,6 +107,19 @@ impl Drop for Volume {
     }
 }
 
+/// Ends whatever serves `image` at `point` or without a mount anybody can reach.
+pub(super) fn end(image: &Path, point: &Path) {
+    clear_stale(point);
+    end_orphans(image);
+}
+
+/// Whether an ntfs-3g that is running has the image open; `image` is canonical.
+pub(super) fn serves(image: &Path) -> bool {
+    daemons()
+        .iter()
+        .any(|(_, words)| words.iter().any(|word| same_file(word, image)))
+}
+
 /// A killed process leaves its mount, and a killed ntfs-3g leaves one that answers nothing.
 fn clear_stale(point: &Path) {
     for _ in 0..4 {
