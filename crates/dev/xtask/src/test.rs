@@ -15,7 +15,7 @@ use std::{
 };
 
 /// In the order in which they run: cheap ones first.
-const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab"];
+const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab", "e2e"];
 
 pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
