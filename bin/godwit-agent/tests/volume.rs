@@ -75,7 +75,15 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = program("umount").arg(&self.point).status();
-        let _ = self.driver.wait();
+        let since = Instant::now();
+        while matches!(self.driver.try_wait(), Ok(None)) {
+            // A mount namespace made meanwhile may keep it alive, until it is asked to end.
+            if since.elapsed() > Duration::from_secs(3) {
+                let _ = program("kill").arg(self.driver.id().to_string()).status();
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -244,7 +252,7 @@ fn a_process_killed_at_any_time_is_finished_by_the_next() {
     report(&bed.remap(&whole, "replace", &[]));
     let took = since.elapsed().as_millis() as u64;
     let mut ended = 0;
-    for part in 1..=8 {
+    for part in [1, 3, 5, 7, 9] {
         let image = bed.copy("killed.img");
         let redo = bed.path("redo");
         let journal = ["--journal", redo.to_str().unwrap()];
@@ -262,7 +270,7 @@ fn a_process_killed_at_any_time_is_finished_by_the_next() {
         assert!(!redo.exists());
         bed.judge(&image, "replace", &[]);
     }
-    println!("{ended} of 8 were killed in the middle");
+    println!("{ended} of 5 were killed in the middle");
     assert!(ended > 0, "none was killed in the middle");
 }
 
@@ -298,7 +306,8 @@ fn what_must_not_be_changed_is_refused_with_2_and_left_as_it_is() {
         while word(&bytes, at) != 0x70 {
             at += word(&bytes, at + 4);
         }
-        bytes[at + usize::from(bytes[at + 0x14]) + 10] |= 1;
+        let flags = at + usize::from(bytes[at + 0x14]) + 10;
+        bytes[flags] |= 1;
     }
     let dirty = bed.path("dirty.img");
     fs::write(&dirty, bytes).unwrap();

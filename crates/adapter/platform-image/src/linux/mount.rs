@@ -9,6 +9,8 @@ use std::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// An ntfs-3g that still runs so long after its mount went is held by something else.
+const HINT: Duration = Duration::from_secs(2);
 
 /// A mounted volume. ntfs-3g stays our child, so that closing can wait until it has written
 /// everything: `umount` of a FUSE file system returns earlier.
@@ -91,9 +93,21 @@ impl Volume {
             let _ = Command::new("umount").arg("-l").arg(&self.point).status();
         }
         let since = Instant::now();
+        let mut asked = false;
         while since.elapsed() < PATIENCE {
             if matches!(daemon.try_wait(), Ok(Some(_)) | Err(_)) {
                 return;
+            }
+            // A mount namespace that was made meanwhile keeps a copy of the mount, and ntfs-3g
+            // with it. Asked to, it writes everything and ends.
+            if !asked && since.elapsed() > HINT {
+                asked = true;
+                if let Some(pid) = i32::try_from(daemon.id())
+                    .ok()
+                    .and_then(rustix::process::Pid::from_raw)
+                {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+                }
             }
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -73,6 +73,12 @@ pub(super) fn store(image: &Path, point: &Path, plan: &Plan) -> Result<Stored, V
     }
     drop(mounted);
     let _ = fs::remove_dir(point);
+    // What an ntfs-3g that lives on would write later must not meet our own writes.
+    if mount::serves(image) {
+        return Err(VolumeError::Mount(
+            "ntfs-3g still runs after the volume was unmounted".to_owned(),
+        ));
+    }
     Ok(stored)
 }
 

@@ -6,7 +6,7 @@ use super::{
     execute::{Turn, run},
     redo::{Job, Kind, Reader, Writer},
 };
-use gw_ntfs::{BlockRead, BlockWrite, Fate, ReadError, Scope, Volume};
+use gw_ntfs::{BlockRead, BlockWrite, Fate, ReadError, Refusal, Scope, Volume};
 use gw_secdesc::Translated;
 use std::{
     cell::{Cell, RefCell},
@@ -300,4 +300,67 @@ fn a_torn_redo_file_promises_nothing() {
     fs::write(&torn, b"somebody's letter").unwrap();
     assert!(Reader::open(&torn).is_err(), "it is not ours to overwrite");
     assert!(Reader::open(&folder.path().join("none")).unwrap().is_none());
+}
+
+/// Where an attribute of a record begins: its kind, and its name where it has one.
+fn attribute(bytes: &[u8], record: usize, kind: u32, name: &str) -> usize {
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mft = word(48) as usize * 4096;
+    let start = mft + record * 1024;
+    let mut at = start + usize::from(bytes[start + 0x14]);
+    loop {
+        assert_ne!(
+            word(at),
+            u32::MAX,
+            "record {record} has no {kind:#x} {name}"
+        );
+        let from = at + usize::from(bytes[at + 10]);
+        let named: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        if word(at) == kind && bytes[from..].starts_with(&named) {
+            return at;
+        }
+        at += word(at + 4) as usize;
+    }
+}
+
+#[test]
+fn tracked_quotas_and_a_bitmap_that_lies_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = fs::read(volume(folder.path())).unwrap();
+
+    // The entry of owner 1 in $Quota says what is tracked.
+    let mut bytes = sound.clone();
+    let root = attribute(&bytes, 24, 0x90, "$Q");
+    let value = root + usize::from(bytes[root + 0x14]);
+    let entry = value + 16 + usize::from(bytes[value + 16]);
+    assert_eq!(bytes[entry + 16..entry + 20], [1, 0, 0, 0], "owner 1");
+    let flags = entry + usize::from(bytes[entry]) + 4;
+    for (bit, tracked) in [(0x10, true), (0x20, true), (0x40, false)] {
+        bytes[flags] |= bit;
+        let found = Volume::open(bytes.as_slice()).unwrap().refusals().unwrap();
+        let wanted = if tracked {
+            vec![Refusal::QuotaTracking]
+        } else {
+            vec![]
+        };
+        assert_eq!(found, wanted, "bit {bit:#x}");
+        bytes[flags] &= !bit;
+    }
+
+    // A file in use that the bitmap calls free, and a free record that it calls used.
+    let bitmap = attribute(&sound, 0, 0xB0, "");
+    assert_eq!(sound[bitmap + 8], 1, "it has runs");
+    let runs = bitmap + usize::from(sound[bitmap + 0x20]);
+    let (count, places) = (usize::from(sound[runs] & 15), usize::from(sound[runs] >> 4));
+    let mut cluster = [0; 8];
+    cluster[..places].copy_from_slice(&sound[runs + 1 + count..runs + 1 + count + places]);
+    let bits = u64::from_le_bytes(cluster) as usize * 4096;
+    for (record, what) in [(100, "used"), (20, "free")] {
+        let mut bytes = sound.clone();
+        bytes[bits + record / 8] ^= 1 << (record % 8);
+        let volume = Volume::open(bytes.as_slice()).unwrap();
+        let scope = Scope::new([], volume.up_case().unwrap()).unwrap();
+        let plan = volume.plan(&scope, |_| Ok(Translated::Unchanged)).unwrap();
+        assert_eq!(plan.refusal(), Some(Refusal::Bitmap(1)), "{what}");
+    }
 }
