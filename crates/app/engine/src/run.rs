@@ -335,6 +335,7 @@ impl Run<'_> {
     /// A failure on the way forward: back, unless nothing leads back.
     fn fail(&mut self, failure: Failure) -> Result<Exit, Halt> {
         let because = failure.error.clone();
+        let step = failure.step;
         self.record_failure(failure)?;
         if self.order.kind == RunKind::Rehearse {
             return self.final_state(
@@ -343,6 +344,9 @@ impl Run<'_> {
             );
         }
         if self.order.settings.forward_only && self.has_left()? {
+            if step == StepName::Verify {
+                self.begin_rewriting_anew()?;
+            }
             return self.hold(because);
         }
         self.record(Event::GoingBack {

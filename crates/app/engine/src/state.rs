@@ -179,6 +179,8 @@ impl State {
                 if let Some(mark) = self.changes.get_mut(seq) {
                     mark.outcome = Some(outcome.clone());
                     mark.done_in = self.boot.clone();
+                    mark.undone = None;
+                    mark.given_up = false;
                 }
             }
             Event::Planned { step, counts, .. } => self.planned.push((*step, counts.clone())),

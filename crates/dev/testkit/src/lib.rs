@@ -1,4 +1,5 @@
 //! Builders and fakes for tests.
 
+pub mod chaos;
 pub mod hive_builder;
 pub mod hive_peer;

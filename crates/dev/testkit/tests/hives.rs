@@ -169,7 +169,10 @@ fn members_and_their_index_change_together() {
     assert!(remove_member(&mut edit, builtin, 544, &target()).expect("there"));
     let mut sam = reopened(&sam);
     assert_consistent(&sam);
-    assert_eq!(groups_of(&sam, builtin, &user()).expect("sound"), []);
+    assert_eq!(
+        groups_of(&sam, builtin, &user()).expect("sound"),
+        Vec::<u32>::new()
+    );
     assert_eq!(
         alias(&sam, builtin, 555).expect("there").members,
         [target()]

@@ -18,7 +18,8 @@ impl<'a> Run<'a> {
             Some(mark) if mark.outcome.is_some() && mark.undone.is_none() => {
                 return self.restart_after(seq);
             }
-            Some(mark) if mark.undone.is_none() => mark.before.clone(),
+            // What could not be undone keeps its before-image: the only one there is.
+            Some(mark) if mark.undone.is_none() || mark.given_up => mark.before.clone(),
             // New, or taken back by an earlier try: it begins anew.
             _ => {
                 let before = self

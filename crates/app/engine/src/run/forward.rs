@@ -49,6 +49,37 @@ impl Run<'_> {
         }
     }
 
+    /// What was rewritten is not what was wanted, and nothing leads back: from
+    /// its before-images it can be rewritten once more. A join stays, because
+    /// it is proven by itself.
+    pub(super) fn begin_rewriting_anew(&mut self) -> Result<(), Halt> {
+        let steps = || {
+            PLAN_STEPS
+                .into_iter()
+                .skip_while(|step| *step != StepName::Join)
+                .skip(1)
+                .take_while(|step| *step != StepName::Verify)
+        };
+        let made: Vec<u64> = self
+            .state
+            .changes
+            .iter()
+            .rev()
+            .filter(|(_, mark)| steps().any(|step| step == mark.step))
+            .filter(|(_, mark)| mark.undone.is_none())
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in made {
+            self.undo_one(seq)?;
+        }
+        for step in steps() {
+            if self.state.is_done(step) {
+                self.step(step, StepState::Undone, None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The fallback administrator: made, proven, and its password in safe hands
     /// before anything else changes.
     fn secure_a_way_in(&mut self) -> Result<Option<Exit>, Halt> {

@@ -1,0 +1,22 @@
+//! A small part of the engine's proof, for every change of the code; the whole
+//! of it is `cargo xtask test engine-matrix` and `cargo xtask test chaos`.
+
+use gw_testkit::chaos::{Flow, matrix, storms};
+
+#[test]
+fn random_weather_strands_and_loses_nothing() {
+    let tally = storms(1, 200);
+    assert_eq!(tally.stranded, Vec::<String>::new());
+    assert_eq!(tally.wrong, Vec::<String>::new());
+    assert_eq!(tally.ends.len(), 4, "{:?}", tally.ends);
+    assert_eq!(tally.fired.len(), 12, "{:?}", tally.fired);
+}
+
+#[test]
+fn every_flow_resumes_and_undoes() {
+    for flow in Flow::ALL {
+        let row = matrix(flow, 23).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(row.differences, Vec::<String>::new(), "{flow:?}");
+        assert!(row.boundaries >= 10, "{flow:?}: {}", row.boundaries);
+    }
+}
