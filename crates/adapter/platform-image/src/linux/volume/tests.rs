@@ -58,7 +58,7 @@ impl Disk for Failing {
                 Some(left) => self.left.set(Some(left - 1)),
                 None => {}
             }
-            if !gone || (at / 512) % 2 == 0 {
+            if !gone || (at / 512).is_multiple_of(2) {
                 disk[at..end].copy_from_slice(&bytes[at - start..end - start]);
             }
             at = end;
