@@ -40,8 +40,10 @@ enum Verb {
     Lab(lab::Arguments),
     /// Run everything, or one part
     Test {
-        /// One of: unit, suite, pg, fixtures, lab, windows, web, e2e
+        /// One of: unit, suite, pg, fixtures, lab, windows, web, e2e, engine-matrix, chaos
         part: Option<String>,
+        #[command(flatten)]
+        storm: test::chaos::Arguments,
     },
     /// Measure the budgets
     Bench {
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         Verb::Setup => setup::run(),
         Verb::Check { name, workspace } => check::run_verb(name.as_deref(), workspace.as_deref()),
         Verb::Lab(arguments) => lab::run_verb(&arguments),
-        Verb::Test { part } => test::run_verb(part.as_deref()),
+        Verb::Test { part, storm } => test::run_verb_with(part.as_deref(), &storm),
         Verb::Bench { name, json } => bench::run_verb(name.as_deref(), json.as_deref()),
         Verb::Windows => windows::run_verb(),
         Verb::Fuzz(arguments) => fuzz::run_verb(&arguments),

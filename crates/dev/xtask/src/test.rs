@@ -1,5 +1,6 @@
 //! `test`: everything, or one part. A part that cannot run fails; it is not skipped.
 
+pub(crate) mod chaos;
 mod postgres;
 
 use crate::{
@@ -18,6 +19,10 @@ use std::{
 const PARTS: &[&str] = &["unit", "suite", "pg", "web", "windows", "lab", "e2e"];
 
 pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
+    run_verb_with(part, &chaos::Arguments::default())
+}
+
+pub(crate) fn run_verb_with(part: Option<&str>, storm: &chaos::Arguments) -> Result<()> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut parts: Vec<&str> = match part {
         Some(part) => vec![part],
@@ -31,7 +36,7 @@ pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     for part in parts {
         println!("== test {part}");
         let started = Instant::now();
-        let done = run_part(part);
+        let done = run_part(part, storm);
         let minutes = started.elapsed().as_secs_f64() / 60.0;
         if let Err(error) = &done {
             eprintln!("error: {part}: {error:#}");
@@ -61,7 +66,7 @@ pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     bail!("failed: {}", told.join("; "))
 }
 
-fn run_part(part: &str) -> Result<()> {
+fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
     match part {
         "unit" => run(&mut cargo(&[
             "test",
@@ -78,8 +83,10 @@ fn run_part(part: &str) -> Result<()> {
         "lab" => lab_part(),
         "e2e" => e2e(),
         "fixtures" => fixtures(),
+        "engine-matrix" => chaos::engine_matrix(),
+        "chaos" => chaos::chaos(storm),
         other => bail!(
-            "there is no part `{other}`; choose one of {}, fixtures",
+            "there is no part `{other}`; choose one of {}, fixtures, engine-matrix, chaos",
             PARTS.join(", ")
         ),
     }

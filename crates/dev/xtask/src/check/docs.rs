@@ -2,7 +2,7 @@
 
 use super::sources::walk;
 use anyhow::Result;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();
@@ -27,6 +27,7 @@ pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
             }
         }
     });
+    findings.extend(behaviour(workspace));
     let map = fs::read_to_string(workspace.join("docs/ARCHITECTURE.md")).unwrap_or_default();
     for tier in ["base", "port", "adapter", "app", "dev"] {
         let Ok(entries) = fs::read_dir(workspace.join("crates").join(tier)) else {
@@ -46,6 +47,57 @@ pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(findings)
+}
+
+/// Each line of the intended behaviour names a test that exists.
+fn behaviour(workspace: &Path) -> Vec<String> {
+    let folder = workspace.join("docs/intended-behaviour");
+    let mut lines = Vec::new();
+    let mut tests = BTreeSet::new();
+    walk(workspace, &mut |path| {
+        let extension = path.extension().and_then(|e| e.to_str());
+        let Ok(text) = fs::read_to_string(path) else {
+            return;
+        };
+        match extension {
+            Some("md") if path.starts_with(&folder) => {
+                let told = text.lines().filter(|line| line.starts_with("- "));
+                lines.extend(told.map(|line| (path.display().to_string(), line.to_owned())));
+            }
+            Some("rs") => tests.extend(test_names(&text)),
+            _ => {}
+        }
+    });
+    lines
+        .into_iter()
+        .filter_map(|(path, line)| match named(&line) {
+            Some(name) if tests.contains(name) => None,
+            Some(name) => Some(format!("{path}: there is no test `{name}`: {line}")),
+            None => Some(format!("{path}: the line names no test: {line}")),
+        })
+        .collect()
+}
+
+/// The name in the last parentheses of a line.
+fn named(line: &str) -> Option<&str> {
+    let (_, rest) = line.rsplit_once("(`")?;
+    rest.strip_suffix("`)")
+}
+
+/// Functions that carry the attribute of a test.
+fn test_names(text: &str) -> Vec<String> {
+    let mut lines = text.lines().map(str::trim);
+    let mut names = Vec::new();
+    while let Some(line) = lines.next() {
+        if line != "#[test]" {
+            continue;
+        }
+        let function = lines.by_ref().find_map(|line| line.strip_prefix("fn "));
+        if let Some((name, _)) = function.and_then(|rest| rest.split_once('(')) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Targets of inline links, outside code blocks.
@@ -74,4 +126,18 @@ fn links(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{named, test_names};
+
+    #[test]
+    fn a_line_of_behaviour_names_its_test() {
+        assert_eq!(named("- It goes. (`it_goes`)"), Some("it_goes"));
+        assert_eq!(named("- It goes (see `x`)."), None);
+        assert_eq!(named("- It goes."), None);
+        let text = "#[test]\n#[ignore]\nfn a() {}\nfn b() {}\n    #[test]\n    fn c() {}\n";
+        assert_eq!(test_names(text), ["a", "c"]);
+    }
 }
