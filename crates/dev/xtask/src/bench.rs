@@ -116,6 +116,9 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
                 .filter(|row| wanted(&row.name)),
         );
     }
+    if wanted("volume-remap") {
+        rows.extend(volume()?);
+    }
     if wanted("agent-exe") {
         rows.push(agent_exe()?);
     }
@@ -134,6 +137,27 @@ pub(crate) fn run_verb(name: Option<&str>, json: Option<&Path>) -> Result<()> {
         bail!("{unmet} budgets are not met and not explained");
     }
     Ok(())
+}
+
+/// The offline translation of a volume of 100,000 files, or as many as `GODWIT_BENCH_FILES` says,
+/// beside a walk over the mounted one.
+fn volume() -> Result<Vec<Row>> {
+    run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "-p",
+        "godwit-agent",
+    ]))?;
+    let mut bench = command(python());
+    bench
+        .arg(root().join("crates/dev/lab/checker/volume_bench.py"))
+        .arg("--agent")
+        .arg(target_dir().join("release/godwit-agent"))
+        .arg("--dir")
+        .arg(lab::lab_dir().join("volumes"));
+    parse(&output(&mut bench)?)
 }
 
 /// The size of the program that every device downloads.

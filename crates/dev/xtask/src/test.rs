@@ -112,7 +112,12 @@ fn suite() -> Result<()> {
             limit,
         )
     };
-    for script in ["secret_search.py", "wire_layers.py", "python_server.py"] {
+    for script in [
+        "secret_search.py",
+        "wire_layers.py",
+        "python_server.py",
+        "secure_check.py",
+    ] {
         check(script, &["--self-test".as_ref()])?;
     }
     let vectors = root().join("docs/protocol-vectors.json");
