@@ -68,6 +68,9 @@ impl VolumeRemap {
     /// When the volume is refused and nothing was written ([`VolumeError::is_refusal`]), or the
     /// work could not be finished: then doing it again finishes it.
     pub fn run(&self) -> Result<VolumeReport, VolumeError> {
+        if self.journal.is_none() && device::is_block_device(&self.image) {
+            return Err(VolumeError::NoJournal);
+        }
         let _lock = self.lock()?;
         let redo = Reader::open(&self.journal()).map_err(|source| self.redo(source))?;
         let job = redo.as_ref().and_then(|redo| redo.job.clone());
@@ -106,7 +109,11 @@ impl VolumeRemap {
             drop(volume);
             stored = stage::store(&self.real_image()?, &self.point(), &plan)?;
             let volume = self.volume(Device::writable(&self.image))?;
-            refuse(volume.refusals()?)?;
+            let refusals = volume.refusals()?;
+            if !refusals.is_empty() {
+                // No refusal any more: ntfs-3g has written.
+                return Err(VolumeError::AfterMount(refusals));
+            }
             stage::read_back(&volume, &plan, &mut stored)?;
             volume
         } else {
@@ -167,7 +174,13 @@ impl VolumeRemap {
 
     fn finish(&self, redo: &Reader, turn: Turn) -> Result<VolumeReport, VolumeError> {
         let device = Device::writable(&self.image).map_err(|source| self.open(source))?;
-        execute::run(&device, redo, turn)?;
+        execute::run(&device, redo, turn).map_err(|error| match (turn, error) {
+            // Nothing is judged beforehand the first time: something may be written already.
+            (Turn::First, VolumeError::UsedMeanwhile { offset }) => VolumeError::Write(
+                std::io::Error::other(format!("something else writes to the volume at {offset}")),
+            ),
+            (_, error) => error,
+        })?;
         let mut report: VolumeReport =
             serde_json::from_slice(&redo.report).map_err(|error| self.redo(error.into()))?;
         report.resumed = turn == Turn::Again;

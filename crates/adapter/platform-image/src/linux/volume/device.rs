@@ -34,7 +34,7 @@ impl Device {
     pub(super) fn writable(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        if fs::metadata(path)?.file_type().is_block_device() {
+        if is_block_device(path) {
             options.custom_flags(rustix::fs::OFlags::EXCL.bits() as i32);
         }
         Self::sized(options.open(path)?)
@@ -72,6 +72,11 @@ impl Disk for Device {
     fn flush(&self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+/// Whether it is a device, beside whose name no file lasts.
+pub(super) fn is_block_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|status| status.file_type().is_block_device())
 }
 
 /// Who has the image mounted or attached, if anybody.

@@ -62,6 +62,15 @@ pub enum VolumeError {
     /// The volume could not be mounted for the descriptors that are new on it.
     #[error("the volume cannot be mounted to store new descriptors: {0}")]
     Mount(String),
+    /// It must not be changed any more once ntfs-3g has stored new descriptors.
+    #[error(
+        "after ntfs-3g had stored new descriptors: {}",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    AfterMount(Vec<Refusal>),
+    /// A block device, and no place for the redo file that would outlast a power cut.
+    #[error("the volume is a block device: name a file for the redo file with --journal")]
+    NoJournal,
     /// ntfs-3g has stored something else than it was given.
     #[error("ntfs-3g did not store the new descriptor of record {record}; run again to finish")]
     NotStored {
@@ -83,6 +92,7 @@ impl VolumeError {
         match self {
             Self::Volume(error) => !matches!(error, NtfsError::Read(_)),
             Self::InUse(_)
+            | Self::NoJournal
             | Self::Refused(_)
             | Self::Exclude(_)
             | Self::OtherJob { .. }
