@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
