@@ -1,6 +1,7 @@
 //! The device on Linux.
 
 mod acl;
+mod areas;
 mod facts;
 mod files;
 mod groups;

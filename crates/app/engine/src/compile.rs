@@ -1,12 +1,13 @@
 //! From order, survey and stage package to the plan: pure, so it is tested as a
 //! table and gives the same plan in a rehearsal and in the run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gw_model::StepName;
+use gw_platform::areas::{Area, MACHINE_KEYS, RECYCLE_BINS};
 use gw_platform::{
-    Change, FileScope, HiveInfo, HiveRef, HiveState, JoinState, MapRef, Mode, Profile,
-    ProfileHealth, RegData, Scope, SecretId, SidText, WinPath,
+    AreaScope, Change, FileScope, HandedProfile, HiveInfo, HiveRef, HiveState, JoinState, MapRef,
+    Mode, Profile, ProfileHealth, RegData, Scope, SecretId, SidText, WinPath,
 };
 use gw_runbook::{LeaveFrom, PermissionMode};
 
@@ -106,7 +107,8 @@ pub fn compile(order: &OrderFile, survey: &Survey, stage: &StageFile, map: &MapR
     step(StepName::GuardsUp, guards);
     steps.extend(membership(order, survey, stage));
     if let Some(mode) = mode {
-        steps.extend(permissions(order, survey, &users, map, mode));
+        let scope = area_scope(order, &users, stage);
+        steps.extend(permissions(order, survey, &users, map, mode, scope));
     }
     // Verification reads the device as its users will find it.
     if survey.restarts
@@ -133,6 +135,7 @@ fn permissions(
     users: &[UserPlan],
     map: &MapRef,
     mode: Mode,
+    outside: Option<AreaScope>,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut step = |name, changes: Vec<Change>| {
@@ -177,10 +180,16 @@ fn permissions(
     );
     step(
         StepName::MachineHives,
-        match areas.registry {
-            true => vec![hive(HiveRef::Software), hive(HiveRef::System)],
-            false => Vec::new(),
-        },
+        [HiveRef::Software, HiveRef::System]
+            .into_iter()
+            .filter(|_| areas.registry)
+            .map(hive)
+            .chain(outside.map(|scope| Change::TranslateAreas {
+                scope,
+                map: map.clone(),
+                mode,
+            }))
+            .collect(),
     );
     step(
         StepName::LocalGroups,
@@ -193,6 +202,55 @@ fn permissions(
         },
     );
     steps
+}
+
+/// The areas outside descriptors of files and keys; `None` when none is on.
+fn area_scope(order: &OrderFile, users: &[UserPlan], stage: &StageFile) -> Option<AreaScope> {
+    let names = stage
+        .pairs
+        .iter()
+        .filter_map(|pair| Some((pair.target_sid.clone(), pair.target_name.clone()?)))
+        .collect();
+    let scope = areas_read(order, users.iter().map(|u| (&u.source_sid, &u.path)))?;
+    Some(AreaScope { names, ..scope })
+}
+
+/// The same for reading: names do not matter then.
+pub(crate) fn areas_read<'a>(
+    order: &OrderFile,
+    handed: impl Iterator<Item = (&'a SidText, &'a WinPath)>,
+) -> Option<AreaScope> {
+    let settings = &order.settings;
+    if settings.mode == PermissionMode::Leave {
+        return None;
+    }
+    AreaScope {
+        areas: settings.outside.clone()?,
+        ignored: settings.ignored.clone(),
+        handed: handed
+            .map(|(sid, path)| HandedProfile {
+                source_sid: sid.clone(),
+                path: path.clone(),
+            })
+            .collect(),
+        names: BTreeMap::new(),
+    }
+    .executed()
+}
+
+/// Folders of the areas that have a switch of their own, with that switch;
+/// an order from before there was one has none.
+fn switched_folders(order: &OrderFile) -> Vec<(WinPath, bool)> {
+    let Some(areas) = &order.settings.outside else {
+        return Vec::new();
+    };
+    [
+        (RECYCLE_BINS, Area::RecycleBins),
+        (MACHINE_KEYS, Area::KeyStores),
+    ]
+    .into_iter()
+    .filter_map(|(folder, area)| Some((folder.parse().ok()?, areas.contains(&area))))
+    .collect()
 }
 
 /// A way in that needs no directory, made while there still is one.
@@ -307,7 +365,9 @@ pub fn file_scope(order: &OrderFile, survey: &Survey, users: &[UserPlan]) -> Opt
     }
     let folders: Vec<WinPath> = users.iter().map(|user| user.path.clone()).collect();
     let mut ignored = settings.ignored.clone();
-    let roots = match (settings.areas.files, settings.areas.profiles) {
+    let switched = switched_folders(order);
+    let on = |(folder, on): &(WinPath, bool)| on.then(|| folder.clone());
+    let mut roots: Vec<WinPath> = match (settings.areas.files, settings.areas.profiles) {
         // A profile that does not change hands is left alone whole: half of it translated would
         // be neither the old user's nor anybody else's.
         (true, true) => {
@@ -324,9 +384,18 @@ pub fn file_scope(order: &OrderFile, survey: &Survey, users: &[UserPlan]) -> Opt
             ignored.extend(survey.profiles.iter().map(|p| p.path.to_string()));
             Vec::new()
         }
-        (false, true) if !folders.is_empty() => folders.clone(),
-        _ => return None,
+        (false, true) => folders.clone(),
+        (false, false) => Vec::new(),
     };
+    if settings.areas.files {
+        let off = switched.iter().filter(|(_, on)| !on);
+        ignored.extend(off.map(|(folder, _)| folder.to_string()));
+    } else {
+        roots.extend(switched.iter().filter_map(on));
+        if roots.is_empty() {
+            return None;
+        }
+    }
     Some(FileScope {
         roots,
         ignored,
@@ -360,12 +429,19 @@ pub fn survey_scope(order: &OrderFile, profiles: &[Profile], hives: &[HiveInfo])
         };
     }
     let readable = |info: &&HiveInfo| !matches!(info.state, HiveState::Refused { .. });
-    let roots = match settings.areas.files {
-        true => Vec::new(),
-        false => profiles.iter().map(|p| p.path.clone()).collect(),
-    };
+    let mut roots: Vec<WinPath> = Vec::new();
+    if !settings.areas.files {
+        roots.extend(
+            profiles
+                .iter()
+                .filter(|_| settings.areas.profiles)
+                .map(|p| p.path.clone()),
+        );
+        let switched = switched_folders(order).into_iter();
+        roots.extend(switched.filter_map(|(folder, on)| on.then_some(folder)));
+    }
     Scope {
-        files: (settings.areas.files || settings.areas.profiles).then(|| FileScope {
+        files: (settings.areas.files || !roots.is_empty()).then(|| FileScope {
             roots,
             ignored: settings.ignored.clone(),
             count_under: Vec::new(),
@@ -381,6 +457,7 @@ pub fn survey_scope(order: &OrderFile, profiles: &[Profile], hives: &[HiveInfo])
             .collect(),
         profiles: true,
         groups: true,
+        areas: areas_read(order, profiles.iter().map(|p| (&p.sid, &p.path))),
     }
 }
 

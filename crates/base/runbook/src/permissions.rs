@@ -42,11 +42,26 @@ pub enum Area {
     SqlServer,
     /// IIS identities; live Windows only.
     Iis,
+    /// COM and DCOM permissions.
+    Com,
+    /// Accounts in firewall rules.
+    Firewall,
+    /// Installer data kept per user.
+    InstallerData,
+    /// Registrations of packaged applications and the cache of identities.
+    AppPackages,
+    /// Who signed in last, and leftovers of policies kept per user.
+    SignIn,
+    /// Recycle bins, which are named after their owners.
+    RecycleBins,
+    /// Folders of keys and certificates: those of users are named after them, those of the
+    /// machine are under `%ProgramData%\Microsoft\Crypto`.
+    KeyStores,
 }
 
 impl Area {
     /// All areas; all are on by default.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::Profiles,
         Self::FileSystem,
         Self::Registry,
@@ -58,11 +73,44 @@ impl Area {
         Self::Shares,
         Self::SqlServer,
         Self::Iis,
+        Self::Com,
+        Self::Firewall,
+        Self::InstallerData,
+        Self::AppPackages,
+        Self::SignIn,
+        Self::RecycleBins,
+        Self::KeyStores,
     ];
+
+    /// The name that documents use, such as `scheduled_tasks`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Profiles => "profiles",
+            Self::FileSystem => "file_system",
+            Self::Registry => "registry",
+            Self::Printers => "printers",
+            Self::Services => "services",
+            Self::ScheduledTasks => "scheduled_tasks",
+            Self::LocalGroups => "local_groups",
+            Self::UserRights => "user_rights",
+            Self::Shares => "shares",
+            Self::SqlServer => "sql_server",
+            Self::Iis => "iis",
+            Self::Com => "com",
+            Self::Firewall => "firewall",
+            Self::InstallerData => "installer_data",
+            Self::AppPackages => "app_packages",
+            Self::SignIn => "sign_in",
+            Self::RecycleBins => "recycle_bins",
+            Self::KeyStores => "key_stores",
+        }
+    }
 }
 
 /// Paths that are left alone by default. `*:` is every drive; `*` matches within a name;
-/// variables are resolved on the device.
+/// variables are resolved on the device. A line that begins with `HKLM\` names keys or values of
+/// the machine's registry instead.
 pub const DEFAULT_IGNORED: [&str; 10] = [
     "%SystemRoot%",
     "%ProgramFiles%",
@@ -109,5 +157,18 @@ impl Default for PermissionUpdates {
             remote: Vec::new(),
             whole_table: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_the_names_in_documents() {
+        for area in Area::ALL {
+            assert_eq!(serde_json::to_value(area).unwrap(), area.label());
+        }
+        assert_eq!(PermissionUpdates::default().areas.len(), Area::ALL.len());
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::areas::AreaScope;
 use crate::facts::{EntraDevice, HiveRef, JoinState};
 use crate::join::{JoinTarget, SecretId};
 use crate::map::{MapRef, Mode};
@@ -70,6 +71,16 @@ pub enum Change {
     },
     /// Translate members of local groups.
     TranslateLocalGroups {
+        /// Pairs.
+        map: MapRef,
+        /// Add or replace.
+        mode: Mode,
+    },
+    /// Translate what names accounts outside descriptors of files and keys:
+    /// services, shares, tasks, rights and the other areas of the scope.
+    TranslateAreas {
+        /// Which.
+        scope: AreaScope,
         /// Pairs.
         map: MapRef,
         /// Add or replace.
@@ -154,6 +165,10 @@ impl Change {
             Change::TranslateFiles { .. } => "translate files".to_owned(),
             Change::TranslateHive { hive, .. } => format!("translate hive {}", hive.label()),
             Change::TranslateLocalGroups { .. } => "translate local groups".to_owned(),
+            Change::TranslateAreas { scope, .. } => {
+                let names: Vec<&str> = scope.areas.iter().map(|area| area.label()).collect();
+                format!("translate {}", names.join(", "))
+            }
             Change::SetRegistryValue {
                 hive, key, name, ..
             } => format!("set registry value {}\\{key}\\{name}", hive.label()),
@@ -177,7 +192,8 @@ impl Change {
     /// with it, so that an older agent refuses only what it really cannot do.
     pub fn since(&self) -> u16 {
         match self {
-            Change::Unregister { .. }
+            Change::TranslateAreas { .. }
+            | Change::Unregister { .. }
             | Change::ClearEnrolments { .. }
             | Change::SetTask { .. }
             | Change::MakeAdministrator { .. }
@@ -278,6 +294,9 @@ pub struct Counts {
     /// `seen` and `changed` for each folder of [`FileScope::count_under`], by
     /// the folder's text as given.
     pub by_folder: BTreeMap<String, FolderCounts>,
+    /// The same for each area of [`AreaScope::areas`], by its label.
+    #[serde(default)]
+    pub by_area: BTreeMap<String, FolderCounts>,
 }
 
 /// Numbers of one folder and everything below it.

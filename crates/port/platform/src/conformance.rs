@@ -4,10 +4,12 @@
 //! builds its own. A check panics with a sentence when a rule is broken, so a
 //! test is one call of [`run_all`] (or one call per check).
 
+mod areas;
 mod bulk;
 mod small;
 mod tools;
 
+pub use areas::areas;
 pub use bulk::{files_and_hives, interrupted_bulk, nothing_but_scope};
 pub use small::{guards, join_and_leave, local_groups, profiles, views};
 pub use tools::{MemoryInputs, MemoryStore, StopAfter, View};
@@ -64,6 +66,7 @@ pub fn run_all(make: &mut dyn FnMut() -> Box<dyn Subject>) {
     for mode in [crate::Mode::Replace, crate::Mode::Add] {
         files_and_hives(&mut *make(), mode);
         interrupted_bulk(make, mode);
+        areas(&mut *make(), mode);
     }
     nothing_but_scope(&mut *make());
 }

@@ -5,6 +5,8 @@
 //! and sync of everything that shares it, so a test can cut the power at each
 //! of them in turn.
 
+mod areas;
+mod areas_build;
 mod build;
 mod cells;
 mod changes;
@@ -14,6 +16,7 @@ mod machine;
 mod membership;
 mod sd;
 
+pub use areas::BytesCell;
 pub use build::{Place, SamplePc, sample, sample_between};
 pub use cells::{FileCell, GroupCell, HiveCell, ProfileCell, SecurityCell};
 pub use disk::Disk;

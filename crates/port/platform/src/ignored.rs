@@ -3,6 +3,8 @@
 //! A pattern names a file or folder; everything below a match is ignored too.
 //! `%NAME%` is replaced by the device's own folder, `*` stands for any run of
 //! characters and `?` for one, both inside a single name; `*:` is any drive.
+//! A pattern that begins with `HKLM\` names a key or a value of the machine's
+//! registry; `CurrentControlSet` in it is every control set.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use crate::winpath::{WinPath, fold};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ignored {
     patterns: Vec<Pattern>,
+    keys: Vec<Vec<String>>,
     unusable: Vec<String>,
 }
 
@@ -35,6 +38,10 @@ impl Ignored {
     ) -> Ignored {
         let mut out = Ignored::default();
         for text in patterns {
+            if let Some(key) = compile_key(text) {
+                out.keys.push(key);
+                continue;
+            }
             match compile_one(text, folders) {
                 Some(pattern) => out.patterns.push(pattern),
                 None => out.unusable.push(text.to_owned()),
@@ -50,18 +57,69 @@ impl Ignored {
 
     /// Whether `path` is a match or lies below one.
     pub fn matches(&self, path: &WinPath) -> bool {
-        let drive = path.drive();
-        let names: Vec<String> = path.components().map(fold).collect();
+        let (drive, names) = (path.drive(), names_of(path));
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.covers(drive, &names))
+    }
+
+    /// The same for something that has its `home` in a folder that is ignored
+    /// as a whole for other reasons (tasks are kept in `%SystemRoot%`): only a
+    /// pattern that does not cover the folder above `home` counts.
+    pub fn matches_within(&self, path: &WinPath, home: &WinPath) -> bool {
+        let (drive, names) = (path.drive(), names_of(path));
+        let above = home.parent().map(|above| names_of(&above));
         self.patterns.iter().any(|pattern| {
-            pattern.drive.is_none_or(|d| d == drive)
-                && pattern.names.len() <= names.len()
-                && pattern
-                    .names
-                    .iter()
-                    .zip(&names)
-                    .all(|(glob, name)| glob_matches(glob, name))
+            pattern.covers(drive, &names)
+                && !above
+                    .as_ref()
+                    .is_some_and(|above| pattern.covers(drive, above))
         })
     }
+
+    /// Whether a key or value of the machine's registry, written as
+    /// `SYSTEM\ControlSet001\…`, is a match or lies below one.
+    pub fn matches_key(&self, key: &str) -> bool {
+        let names: Vec<String> = key.split('\\').map(fold).collect();
+        self.keys.iter().any(|globs| {
+            globs.len() <= names.len()
+                && globs.iter().zip(&names).all(|(glob, name)| {
+                    (glob == "CURRENTCONTROLSET" && name.starts_with("CONTROLSET"))
+                        || glob_matches(glob, name)
+                })
+        })
+    }
+}
+
+impl Pattern {
+    fn covers(&self, drive: char, names: &[String]) -> bool {
+        self.drive.is_none_or(|d| d == drive)
+            && self.names.len() <= names.len()
+            && self
+                .names
+                .iter()
+                .zip(names)
+                .all(|(glob, name)| glob_matches(glob, name))
+    }
+}
+
+fn names_of(path: &WinPath) -> Vec<String> {
+    path.components().map(fold).collect()
+}
+
+/// `HKLM\…` as folded names below the machine's registry; a bare hive is no
+/// pattern: nobody means to ignore all of it by accident.
+fn compile_key(text: &str) -> Option<Vec<String>> {
+    let text = fold(text.trim());
+    let rest = ["HKLM\\", "HKEY_LOCAL_MACHINE\\"]
+        .iter()
+        .find_map(|root| text.strip_prefix(root))?;
+    let names: Vec<String> = rest
+        .split('\\')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    (names.len() > 1).then_some(names)
 }
 
 fn compile_one(text: &str, folders: &BTreeMap<String, WinPath>) -> Option<Pattern> {
@@ -143,6 +201,8 @@ mod tests {
                 "%NoSuch%\\x",
                 "relative",
                 "D:\\",
+                r"HKLM\SYSTEM\CurrentControlSet\Services\gw*",
+                r"HKLM\SYSTEM",
             ],
             &folders,
         );
@@ -159,6 +219,34 @@ mod tests {
         ] {
             assert_eq!(ignored.matches(&path.parse().unwrap()), want, "{path}");
         }
-        assert_eq!(ignored.unusable(), ["%NoSuch%\\x", "relative", "D:\\"]);
+        for (key, want) in [
+            (r"SYSTEM\ControlSet002\Services\GwAgent\Security", true),
+            (r"SYSTEM\ControlSet002\Services", false),
+            (r"SYSTEM\Select\Services\gwagent", false),
+            (r"SOFTWARE\ControlSet002\Services\gw", false),
+        ] {
+            assert_eq!(ignored.matches_key(key), want, "{key}");
+        }
+        assert_eq!(
+            ignored.unusable(),
+            ["%NoSuch%\\x", "relative", "D:\\", r"HKLM\SYSTEM"]
+        );
+    }
+
+    #[test]
+    fn a_pattern_over_the_home_of_tasks_does_not_hide_them() {
+        let folders = BTreeMap::from([("SystemRoot".to_owned(), r"C:\Windows".parse().unwrap())]);
+        let home: WinPath = r"C:\Windows\System32\Tasks".parse().unwrap();
+        let task = home.join(r"Contoso\Backup").unwrap();
+        for (pattern, want) in [
+            ("%SystemRoot%", false),
+            (r"%SystemRoot%\System32", false),
+            (r"%SystemRoot%\System32\Tasks", true),
+            (r"%SystemRoot%\System32\Tasks\Con*", true),
+            (r"%SystemRoot%\System32\Tasks\Other", false),
+        ] {
+            let ignored = Ignored::compile([pattern], &folders);
+            assert_eq!(ignored.matches_within(&task, &home), want, "{pattern}");
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! - nothing is deleted: what must go is renamed into a park;
 //! - no secret is part of a change, a before-image or an error.
 
+pub mod areas;
 mod change;
 #[cfg(any(test, feature = "fake"))]
 pub mod conformance;
@@ -26,6 +27,7 @@ mod sid;
 mod what_if;
 mod winpath;
 
+pub use areas::{AreaScope, HandedProfile};
 pub use change::{
     BadChange, Before, BlobRef, CHANGE_VERSION, Change, ChangeDoc, Counts, FolderCounts, Outcome,
     RegData, UndoClass, Undone,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::areas::AreaScope;
 use crate::facts::HiveRef;
 use crate::sid::SidText;
 use crate::winpath::WinPath;
@@ -34,6 +35,9 @@ pub struct Scope {
     pub profiles: bool,
     /// Members of local groups.
     pub groups: bool,
+    /// Areas outside descriptors of files and keys.
+    #[serde(default)]
+    pub areas: Option<AreaScope>,
 }
 
 /// How many objects name one SID, by the place in the descriptor. An object
@@ -76,6 +80,9 @@ pub struct SidsSeen {
     pub profiles: Vec<SidText>,
     /// Members of local groups: SID → number of groups.
     pub groups: BTreeMap<SidText, u64>,
+    /// Areas: label → SID → number of places that name it.
+    #[serde(default)]
+    pub areas: BTreeMap<String, BTreeMap<SidText, u64>>,
     /// Objects whose descriptor could not be read, at most 100, for people.
     pub unreadable: Vec<String>,
 }
@@ -89,6 +96,7 @@ impl SidsSeen {
             .chain(self.hives.values().flat_map(BTreeMap::keys))
             .chain(&self.profiles)
             .chain(self.groups.keys())
+            .chain(self.areas.values().flat_map(BTreeMap::keys))
             .cloned()
             .collect();
         all.sort();

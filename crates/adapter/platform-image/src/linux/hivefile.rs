@@ -26,10 +26,17 @@ pub(super) struct Place<'a> {
 /// The platform's part of a before-image: which hive, and where its logs go.
 #[derive(Debug, Serialize, Deserialize)]
 struct Image {
-    file: WinPath,
     /// Last-written time of every key that the change touches (FILETIME), fixed when planned so
     /// that a repeated change gives the same bytes.
     at: u64,
+    #[serde(flatten)]
+    saved: Saved,
+}
+
+/// A hive of which the undo store has the old bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Saved {
+    pub(super) file: WinPath,
     /// Names of log files beside the hive and under which they are parked.
     logs: Vec<(String, String)>,
     /// The hive's 8.3 name, which a replaced file would lose.
@@ -63,21 +70,11 @@ pub(super) fn prepare(
     let file = locate(place.root, path)?;
     let bytes = read(&file, path)?;
     let logs = logs_of(&file);
-    let mut hive = parse(path, bytes.clone(), logs.first_two())?;
+    let mut hive = parse(path, bytes, logs.first_two())?;
     let (mut counts, notes) = change(&mut hive, at)?;
-    let mut blobs = vec![save(cx, HIVE, &bytes)?];
-    for (name, log) in LOGS.iter().zip(logs.first_two()) {
-        if let Some(log) = log {
-            blobs.push(save(cx, name, log)?);
-        }
-    }
+    let (saved, blobs) = save_as(place, path, "", cx)?;
     counts.undo_bytes = blobs.iter().map(|blob| blob.bytes).sum();
-    let image = Image {
-        file: path.clone(),
-        at: at.0,
-        logs: park_names(place, path, &logs.names),
-        short_name: short_name(&file),
-    };
+    let image = Image { at: at.0, saved };
     let data = serde_json::to_value(image).map_err(|error| MachineError::Unexpected {
         object: path.to_string(),
         why: error.to_string(),
@@ -101,13 +98,53 @@ pub(super) fn execute(
     change: &Change<'_>,
 ) -> Result<(), MachineError> {
     let image = image(before)?;
-    let old = super::files::read_blob(before, HIVE, cx)?;
+    let at = FileTime(image.at);
+    execute_as(place, &image.saved, "", before, cx, &|hive, _| {
+        change(hive, at).map(|_| ())
+    })
+}
+
+/// Saves a hive with its logs in blobs whose names begin with `prefix`.
+pub(super) fn save_as(
+    place: &Place<'_>,
+    path: &WinPath,
+    prefix: &str,
+    cx: &mut Cx<'_>,
+) -> Result<(Saved, Vec<BlobRef>), MachineError> {
+    let file = locate(place.root, path)?;
+    let bytes = read(&file, path)?;
+    let logs = logs_of(&file);
+    let mut blobs = vec![save(cx, &format!("{prefix}{HIVE}"), &bytes)?];
+    for (name, log) in LOGS.iter().zip(logs.first_two()) {
+        if let Some(log) = log {
+            blobs.push(save(cx, &format!("{prefix}{name}"), log)?);
+        }
+    }
+    let saved = Saved {
+        file: path.clone(),
+        logs: park_names(place, path, &logs.names),
+        short_name: short_name(&file),
+    };
+    Ok((saved, blobs))
+}
+
+/// As [`execute`], for one of several hives of a change.
+pub(super) fn execute_as(
+    place: &Place<'_>,
+    image: &Saved,
+    prefix: &str,
+    before: &Before,
+    cx: &Cx<'_>,
+    change: &dyn Fn(&mut Hive, &Saved) -> Result<(), MachineError>,
+) -> Result<(), MachineError> {
+    let old = super::files::read_blob(before, &format!("{prefix}{HIVE}"), cx)?;
     let logs: Vec<Option<Vec<u8>>> = LOGS
         .iter()
         .map(|name| {
-            let saved = before.blobs.iter().any(|blob| blob.name == *name);
+            let name = format!("{prefix}{name}");
+            let saved = before.blobs.iter().any(|blob| blob.name == name);
             saved
-                .then(|| super::files::read_blob(before, name, cx))
+                .then(|| super::files::read_blob(before, &name, cx))
                 .transpose()
         })
         .collect::<Result<_, _>>()?;
@@ -116,7 +153,7 @@ pub(super) fn execute(
         old.clone(),
         [logs[0].as_deref(), logs[1].as_deref()],
     )?;
-    change(&mut hive, FileTime(image.at))?;
+    change(&mut hive, image)?;
     let new = hive.into_bytes();
     let file = locate(place.root, &image.file)?;
     let current = read(&file, &image.file)?;
@@ -133,13 +170,23 @@ pub(super) fn execute(
         swap_in(place, &image.file, &file, &new)?;
     }
     restore_short_name(&image.file, image.short_name.as_deref(), &file);
-    park(place, &vec![(image.file, image.logs)])
+    park(place, &vec![(image.file.clone(), image.logs.clone())])
 }
 
 /// Puts the saved hive and its logs back.
 pub(super) fn revert(place: &Place<'_>, before: &Before, cx: &Cx<'_>) -> Result<(), MachineError> {
-    let image = image(before)?;
-    let old = super::files::read_blob(before, HIVE, cx)?;
+    revert_as(place, &image(before)?.saved, "", before, cx)
+}
+
+/// As [`revert`], for one of several hives of a change.
+pub(super) fn revert_as(
+    place: &Place<'_>,
+    image: &Saved,
+    prefix: &str,
+    before: &Before,
+    cx: &Cx<'_>,
+) -> Result<(), MachineError> {
+    let old = super::files::read_blob(before, &format!("{prefix}{HIVE}"), cx)?;
     let file = locate(place.root, &image.file)?;
     // Logs first: an old hive without its logs could not be read, a new one with them could be
     // spoiled only by a Windows that starts in this very moment.
@@ -235,7 +282,7 @@ fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-fn save(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<BlobRef, MachineError> {
+pub(super) fn save(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<BlobRef, MachineError> {
     let mut blob = cx.store.create(name)?;
     blob.write_all(bytes)
         .map_err(|error| MachineError::io("the undo store", &error))?;
@@ -313,7 +360,7 @@ fn park_names(place: &Place<'_>, path: &WinPath, logs: &[String]) -> Vec<(String
         .collect()
 }
 
-fn swap_in(
+pub(super) fn swap_in(
     place: &Place<'_>,
     hive: &WinPath,
     file: &Path,

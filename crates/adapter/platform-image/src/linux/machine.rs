@@ -1,14 +1,14 @@
 //! The machine: views and changes, each handed to the module that knows the place.
 
 use super::{
-    facts, files, groups, guard, hivefile, hives, kerberos, membership, mount::Volume, profiles,
-    registry, rights, sids, tree,
+    areas, facts, files, groups, guard, hivefile, hives, kerberos, membership, mount::Volume,
+    profiles, registry, rights, sids, tree,
 };
 use gw_hive::FileTime;
 use gw_platform::{
-    Before, Change, Counts, Cx, Facts, FileScope, HiveInfo, HiveRef, HiveRootAccess, Ignored,
-    JoinProof, JoinState, JoinTarget, LocalGroup, Machine, MachineError, Outcome, Profile, Reach,
-    Scope, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath,
+    AreaScope, Before, Change, Counts, Cx, Facts, FileScope, HiveInfo, HiveRef, HiveRootAccess,
+    Ignored, JoinProof, JoinState, JoinTarget, LocalGroup, Machine, MachineError, Outcome, Profile,
+    Reach, Scope, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath,
 };
 use gw_secdesc::Sid;
 use serde_json::json;
@@ -59,6 +59,13 @@ impl ImageMachine {
     }
 
     fn ignored(&self, scope: &FileScope) -> Result<Ignored, MachineError> {
+        Ok(Ignored::compile(
+            scope.ignored.iter().map(String::as_str),
+            &self.folders()?,
+        ))
+    }
+
+    fn area_ignored(&self, scope: &AreaScope) -> Result<Ignored, MachineError> {
         Ok(Ignored::compile(
             scope.ignored.iter().map(String::as_str),
             &self.folders()?,
@@ -218,6 +225,10 @@ impl Machine for ImageMachine {
                 Err(_) => {}
             }
         }
+        if let Some(scope) = &scope.areas {
+            let ignored = self.area_ignored(scope)?;
+            areas::read(self.root(), scope, &ignored, &mut seen)?;
+        }
         if scope.profiles {
             seen.profiles = self
                 .profiles()?
@@ -270,6 +281,16 @@ impl Machine for ImageMachine {
                     own: &self.own,
                 };
                 files::prepare(&area, scope, map, *mode, cx)
+            }
+            Change::TranslateAreas { scope, map, mode } => {
+                let ignored = self.area_ignored(scope)?;
+                let areas = areas::Areas {
+                    scope,
+                    ignored: &ignored,
+                    map: cx.inputs.map(map)?,
+                    mode: *mode,
+                };
+                self.with_place(|place| areas::prepare(place, &areas, cx))
             }
             Change::Leave { from } => {
                 let now = membership::read(self.root())?;
@@ -332,6 +353,17 @@ impl Machine for ImageMachine {
             Change::TranslateFiles { .. } => {
                 return files::execute(self.root(), before, &|| self.volume.sync(), cx);
             }
+            Change::TranslateAreas { scope, map, mode } => {
+                let ignored = self.area_ignored(scope)?;
+                let areas = areas::Areas {
+                    scope,
+                    ignored: &ignored,
+                    map: cx.inputs.map(map)?,
+                    mode: *mode,
+                };
+                self.with_place(|place| areas::execute(place, &areas, before, cx))?;
+                return Ok(outcome());
+            }
             Change::Leave { .. } => self.with_place(|place| membership::leave(place, at))?,
             Change::Join {
                 target: JoinTarget::ActiveDirectory(target),
@@ -391,6 +423,10 @@ impl Machine for ImageMachine {
         match change {
             Change::TranslateFiles { .. } => {
                 files::revert(self.root(), before, &|| self.volume.sync(), cx)
+            }
+            Change::TranslateAreas { .. } => {
+                self.with_place(|place| areas::revert(place, before, cx))?;
+                Ok(undone(before.counts.changed))
             }
             Change::Leave { .. } => Ok(undone(0)),
             Change::Join { .. } => {

@@ -7,13 +7,13 @@ use gw_model::{StepName, UserOutcome, UserResult};
 use gw_platform::{
     Change, FileScope, HiveRef, MachineError, Mode, Scope, SidCount, SidMap, SidText, SidsSeen,
 };
-use gw_runbook::PermissionMode;
+use gw_runbook::{Area, PermissionMode};
 use gw_secdesc::Sid;
 
 use super::forward::reading_failed;
 use super::{Failure, Halt, Run};
 use crate::access::{RunInputs, map_name};
-use crate::compile::{file_scope, user_hives};
+use crate::compile::{areas_read, file_scope, user_hives};
 use crate::journal::{Event, Side, Survey, UserPlan};
 use crate::rundir::OrderFile;
 use crate::state::Staged;
@@ -31,6 +31,7 @@ pub(super) fn scope(order: &OrderFile, survey: &Survey, users: &[UserPlan]) -> S
         hives: if on { hives } else { Vec::new() },
         profiles: true,
         groups: true,
+        areas: areas_read(order, users.iter().map(|u| (&u.source_sid, &u.path))),
     }
 }
 
@@ -121,6 +122,12 @@ impl Run<'_> {
             }
             let groups = |seen: &SidsSeen| seen.groups.get(sid).copied().unwrap_or(0);
             let profiles = |seen: &SidsSeen| seen.profiles.contains(sid);
+            for (area, counts) in &staged.baseline.areas {
+                let now = now.areas.get(area).and_then(|now| now.get(sid));
+                if counts.get(sid) != now {
+                    out.push(format!("{sid} in {area}"));
+                }
+            }
             if groups(&staged.baseline) != groups(&now) {
                 out.push(format!("{sid} in local groups"));
             }
@@ -216,8 +223,7 @@ impl Run<'_> {
                 hives: user_hives(survey, std::slice::from_ref(user))
                     .map(|info| info.hive.clone())
                     .collect(),
-                profiles: false,
-                groups: false,
+                ..Scope::default()
             };
             let seen = self.machine.sids_seen(&own)?;
             let left: u64 = map
@@ -280,6 +286,11 @@ fn leftovers(map: &SidMap, seen: &SidsSeen, groups: bool) -> Vec<String> {
                 out.push(format!("{source} is still in {hive}"));
             }
         }
+        for (area, counts) in &seen.areas {
+            if counts.contains_key(source) {
+                out.push(format!("{source} is still in {area}"));
+            }
+        }
         if groups && seen.groups.contains_key(source) {
             out.push(format!("{source} is still in a local group"));
         }
@@ -318,6 +329,15 @@ fn missing(
                 out.insert(format!("{target} is missing in {hive}"));
             }
         }
+        for area in demanded(mode) {
+            let names = |seen: &SidsSeen, sid| {
+                let counts = seen.areas.get(area.label());
+                counts.is_some_and(|counts| counts.contains_key(sid))
+            };
+            if names(was, source) && !names(is, target) {
+                out.insert(format!("{target} is missing in {}", area.label()));
+            }
+        }
         if order.settings.areas.local_groups
             && was.groups.contains_key(source)
             && !is.groups.contains_key(target)
@@ -326,6 +346,27 @@ fn missing(
         }
     }
     out.into_iter().collect()
+}
+
+/// Areas in which a target must be wherever its source was. In *add*, what has
+/// one owner may stay; caches are gone either way.
+fn demanded(mode: Mode) -> &'static [Area] {
+    const ALL: &[Area] = &[
+        Area::Services,
+        Area::Shares,
+        Area::Com,
+        Area::UserRights,
+        Area::Printers,
+        Area::Firewall,
+        Area::ScheduledTasks,
+        Area::InstallerData,
+        Area::RecycleBins,
+        Area::KeyStores,
+    ];
+    match mode {
+        Mode::Replace => ALL,
+        Mode::Add => ALL.get(..4).unwrap_or(ALL),
+    }
 }
 
 fn of(counts: &BTreeMap<SidText, SidCount>, sid: &SidText) -> SidCount {

@@ -1,13 +1,13 @@
 //! The JSON documents of a run directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use gw_model::{FinalState, OrderId, RunId, RunKind, RunbookId, StepName, StepState, UserOutcome};
 use gw_platform::{
     BadMap, Counts, JoinProof, JoinState, JoinTarget, SecretId, SidMap, SidText, WinPath,
 };
-use gw_runbook::{LeaveFrom, PermissionMode};
+use gw_runbook::{Area, LeaveFrom, PermissionMode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::journal::Finding;
@@ -92,6 +92,10 @@ pub struct Settings {
     pub mode: PermissionMode,
     /// Where permissions are rewritten.
     pub areas: Areas,
+    /// Areas outside descriptors of files and keys; an order from before there
+    /// were any has none, and keeps recycle bins and keys among its files.
+    #[serde(default)]
+    pub outside: Option<BTreeSet<Area>>,
     /// Paths left alone.
     pub ignored: Vec<String>,
     /// Notice shown to who tries to sign in.
@@ -122,6 +126,7 @@ impl Default for Settings {
             allow_server: false,
             mode: PermissionMode::Replace,
             areas: Areas::default(),
+            outside: None,
             ignored: gw_runbook::DEFAULT_IGNORED.map(str::to_owned).into(),
             legal_notice: None,
             prevent_login: true,

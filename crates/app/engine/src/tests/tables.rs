@@ -107,7 +107,7 @@ fn plans() {
         ]
     };
     type Row = (&'static str, fn(&mut Case), Vec<(StepName, usize)>);
-    let table: [Row; 7] = [
+    let table: [Row; 9] = [
         // Two users, two deny rights each for source and target, two values.
         ("everything", |_| {}, full(10, 2, 1, 4, 2, 1)),
         (
@@ -129,6 +129,24 @@ fn plans() {
                 }
             },
             full(10, 2, 1, 4, 0, 0),
+        ),
+        (
+            "every area",
+            |c| c.order.settings.outside = Some(gw_platform::AreaScope::EXECUTED.into()),
+            full(10, 2, 1, 4, 3, 1),
+        ),
+        (
+            "recycle bins alone",
+            |c| {
+                c.order.settings.areas = Areas {
+                    profiles: false,
+                    files: false,
+                    registry: false,
+                    local_groups: false,
+                };
+                c.order.settings.outside = Some([gw_runbook::Area::RecycleBins].into());
+            },
+            full(2, 0, 1, 0, 1, 0),
         ),
         (
             "all but profiles",

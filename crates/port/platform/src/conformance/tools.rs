@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 
+use crate::areas::{AreaScope, HandedProfile};
 use crate::change::{Before, BlobRef, Change, Outcome, Undone};
 use crate::crc::Crc32;
 use crate::facts::{HiveInfo, HiveRootAccess, JoinState, LocalGroup, Profile};
@@ -198,15 +199,28 @@ impl View {
             info.bytes = 0;
             hives.push((info, access));
         }
+        let profiles = must("profiles", machine.profiles());
+        let handed = profiles
+            .iter()
+            .map(|profile| HandedProfile {
+                source_sid: profile.sid.clone(),
+                path: profile.path.clone(),
+            })
+            .collect();
         let scope = Scope {
             files: Some(FileScope::default()),
             hives: hives.iter().map(|(info, _)| info.hive.clone()).collect(),
             profiles: true,
             groups: true,
+            areas: Some(AreaScope {
+                areas: AreaScope::EXECUTED.into(),
+                handed,
+                ..AreaScope::default()
+            }),
         };
         View {
             join: must("join state", machine.join_state()),
-            profiles: must("profiles", machine.profiles()),
+            profiles,
             groups: must("groups", machine.local_groups()),
             hives,
             seen: must("sids", machine.sids_seen(&scope)),

@@ -123,6 +123,13 @@ pub fn sample_between(fuse: Fuse, users: u32, files: u32, from: Place, to: Place
             },
         );
         add_file(&mut pc, std::slice::from_ref(&folder), file_sd(&sid, 0));
+        for owned in [
+            super::areas::bin_of(sid.as_str()),
+            format!(r"{folder}\{}\{sid}", crate::areas::USER_KEYS),
+        ] {
+            add_file(&mut pc, std::slice::from_ref(&owned), file_sd(&sid, 0));
+            add_file(&mut pc, &[format!(r"{owned}\inside")], file_sd(&sid, 0));
+        }
         for n in 0..files {
             let own = format!(r"{folder}\Documents\{n}.txt");
             let names = match n % 5 {
@@ -213,6 +220,21 @@ pub fn sample_between(fuse: Fuse, users: u32, files: u32, from: Place, to: Place
                 ..FakeTenant::default()
             },
         );
+    }
+    let named: Vec<(String, SidText)> = people
+        .iter()
+        .map(|(name, source, _)| (name.clone(), source.clone()))
+        .chain([("stranger".to_owned(), unmapped.clone())])
+        .collect();
+    for (key, cell) in super::areas_build::cells(&named) {
+        seed(&mut pc, &key, &cell);
+    }
+    for (number, (_, sid)) in named.iter().enumerate() {
+        let mut rights = vec!["SeBatchLogonRight"];
+        if number % 2 == 0 {
+            rights.push("SeServiceLogonRight");
+        }
+        seed(&mut pc, &format!("right/{sid}"), &rights);
     }
     let place = |place: Place, name: &str, parts: &str| match place {
         Place::Tenant => JoinTarget::Entra(EntraTarget {

@@ -42,6 +42,22 @@ impl FakePc {
                 let blob = write_blob(cx.store, "cells", &image)?;
                 Ok(before(change, counts, vec![blob], json!({})))
             }
+            Change::TranslateAreas { scope, map, mode } => {
+                let map = cx.inputs.map(map)?;
+                let image = self.areas_image(scope, &map)?;
+                let (_, mut counts, notes) = self.areas_after(scope, &map, *mode, &image)?;
+                let blob = write_blob(cx.store, "areas", &cells::write("areas", &text(&image))?)?;
+                // Not the rights: what guards add to them is no part of the plan.
+                counts.undo_bytes = image
+                    .iter()
+                    .filter(|(key, _)| !key.starts_with("right/"))
+                    .map(|(_, value)| value.as_ref().map_or(0, |bytes| bytes.len() as u64))
+                    .sum();
+                Ok(Before {
+                    notes,
+                    ..before(change, counts, vec![blob], json!({}))
+                })
+            }
             _ => {
                 let image = self.image_of(change)?;
                 let after = self.after_of(change, &image, cx)?;
@@ -54,18 +70,11 @@ impl FakePc {
                         .count() as u64,
                     ..Counts::default()
                 };
-                // Cells are text, so the journal stays readable.
-                let text: BTreeMap<&String, Option<String>> = image
-                    .iter()
-                    .map(|(key, value)| {
-                        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
-                        (key, value.as_ref().map(text))
-                    })
-                    .collect();
-                let data = serde_json::to_value(&text).map_err(|error| MachineError::Damaged {
-                    object: change.describe(),
-                    why: error.to_string(),
-                })?;
+                let data =
+                    serde_json::to_value(text(&image)).map_err(|error| MachineError::Damaged {
+                        object: change.describe(),
+                        why: error.to_string(),
+                    })?;
                 Ok(before(change, counts, Vec::new(), data))
             }
         }
@@ -85,6 +94,11 @@ impl FakePc {
                     Ok(sd::translated(bytes, &map, mode)?
                         .map_or_else(|| bytes.to_vec(), |(new, _)| new))
                 })
+            }
+            Change::TranslateAreas { scope, map, mode } => {
+                let (map, image) = (cx.inputs.map(map)?, areas_image(before, cx)?);
+                let (after, ..) = self.areas_after(scope, &map, *mode, &image)?;
+                self.put_synced(after)
             }
             Change::TranslateHive { hive, map, mode } => {
                 let old = self.hive_image(before, cx)?;
@@ -111,6 +125,10 @@ impl FakePc {
         match change {
             Change::TranslateFiles { .. } => {
                 self.walk(before, cx, Phase::Revert, |bytes| Ok(bytes.to_vec()))
+            }
+            Change::TranslateAreas { map, .. } => {
+                let wanted = self.areas_before(&cx.inputs.map(map)?, areas_image(before, cx)?)?;
+                self.put_synced(wanted)
             }
             Change::TranslateHive { hive, .. } => {
                 let old = self.hive_image(before, cx)?;
@@ -161,6 +179,19 @@ impl FakePc {
             _ if self.membership_revert(change, before, image)? => Ok(()),
             _ => self.put_all(image(before)?),
         }
+    }
+
+    /// As [`FakePc::put_all`], a few cells at a time on stable storage.
+    fn put_synced(&mut self, cells: Image) -> Result<(), MachineError> {
+        let mut some = Image::new();
+        for (key, value) in cells {
+            some.insert(key, value);
+            if some.len() == 4 {
+                self.put_all(std::mem::take(&mut some))?;
+                self.disk.sync()?;
+            }
+        }
+        self.put_all(some)
     }
 
     pub(super) fn put_all(&mut self, cells: Image) -> Result<(), MachineError> {
@@ -496,6 +527,27 @@ fn before(change: &Change, counts: Counts, blobs: Vec<BlobRef>, data: serde_json
         blobs,
         data,
     }
+}
+
+/// Cells are text, so what is written down stays readable.
+fn text(image: &Image) -> BTreeMap<&String, Option<String>> {
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    image
+        .iter()
+        .map(|(key, value)| (key, value.as_ref().map(text)))
+        .collect()
+}
+
+fn areas_image(before: &Before, cx: &Cx<'_>) -> Result<Image, MachineError> {
+    let blob = before.blobs.first().ok_or(MachineError::Damaged {
+        object: "before-image".to_owned(),
+        why: "it has no cells".to_owned(),
+    })?;
+    let text: BTreeMap<String, Option<String>> = cells::read("areas", &read_blob(cx.store, blob)?)?;
+    Ok(text
+        .into_iter()
+        .map(|(key, value)| (key, value.map(String::into_bytes)))
+        .collect())
 }
 
 fn image(before: &Before) -> Result<Image, MachineError> {

@@ -321,6 +321,9 @@ impl Machine for FakePc {
                 }
             }
         }
+        if let Some(areas) = &scope.areas {
+            self.areas_seen(areas, &mut seen)?;
+        }
         Ok(seen)
     }
 

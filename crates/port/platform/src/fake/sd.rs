@@ -150,7 +150,7 @@ fn sid(text: &SidText) -> Sid {
         .unwrap_or_else(|_| unreachable!("{text} is canonical"))
 }
 
-fn binary(text: &SidText) -> Vec<u8> {
+pub(super) fn binary(text: &SidText) -> Vec<u8> {
     sid(text).to_bytes()
 }
 
