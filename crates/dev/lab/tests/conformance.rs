@@ -4,8 +4,8 @@
 
 use gw_lab::image::{ImageSpec, Language, build_device};
 use gw_platform::{
-    AdTarget, Controller, JoinTarget, Machine, SidText,
-    conformance::{Known, Subject, run_all},
+    AdTarget, Controller, JoinTarget, Machine, Mode, SidText,
+    conformance::{Known, Subject, areas, run_all},
 };
 use gw_platform_image::ImageMachine;
 use std::{
@@ -106,9 +106,24 @@ fn spec() -> ImageSpec {
 
 #[test]
 fn a_disk_image_is_a_platform_like_any_other() {
-    let work = std::env::temp_dir().join(format!("godwit-conformance-{}", std::process::id()));
+    with_base("conformance", |base| {
+        run_all(&mut || Box::new(Image::new(base)));
+    });
+}
+
+#[test]
+fn areas_of_a_disk_image() {
+    with_base("areas", |base| {
+        for mode in [Mode::Replace, Mode::Add] {
+            areas(&mut Image::new(base), mode);
+        }
+    });
+}
+
+fn with_base(name: &str, check: impl FnOnce(&Path)) {
+    let work = std::env::temp_dir().join(format!("godwit-{name}-{}", std::process::id()));
     let base = work.join("base");
     build_device(&spec(), &base, &work.join("cache")).unwrap();
-    run_all(&mut || Box::new(Image::new(&base)));
+    check(&base);
     fs::remove_dir_all(&work).unwrap();
 }

@@ -28,7 +28,7 @@ pub use sd::{AceSpec, descriptor};
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{Known, Subject, run_all};
+    use crate::conformance::{Known, Subject, areas, run_all};
     use crate::{JoinTarget, Machine, MachineError, WinPath};
 
     struct Bench(SamplePc);
@@ -61,6 +61,13 @@ mod tests {
     #[test]
     fn the_fake_pc_conforms() {
         run_all(&mut || Box::new(Bench(sample(Fuse::default(), 3, 25))));
+    }
+
+    #[test]
+    fn areas_of_the_fake_pc() {
+        for mode in [crate::Mode::Replace, crate::Mode::Add] {
+            areas(&mut Bench(sample(Fuse::default(), 3, 25)), mode);
+        }
     }
 
     #[test]

@@ -183,10 +183,13 @@ pub(super) fn prepare(
         let path = registry::config("SECURITY")?;
         let hive = hivefile::open(place.root, &path)?;
         let refused = |error: HiveError| hivefile::refused(&path, &error);
-        image.accounts = accounts(&hive, &areas.map).map_err(refused)?;
-        image.parking = hivefile::plan_parking(place, std::slice::from_ref(&path))?;
+        let saved = accounts(&hive, &areas.map).map_err(refused)?;
         let mut tried = hive;
-        carry(&mut tried, at, &rules, Some(&mut counts)).map_err(refused)?;
+        // A hive that stays as it is keeps its logs.
+        if carry(&mut tried, at, &rules, Some(&mut counts)).map_err(refused)? {
+            image.accounts = saved;
+            image.parking = hivefile::plan_parking(place, std::slice::from_ref(&path))?;
+        }
     }
     let is_there = |path: &WinPath| tree::find(place.root, path).is_some();
     for (number, rename) in rules.renames(&is_there).into_iter().enumerate() {
@@ -257,7 +260,10 @@ pub(super) fn execute(
     if !image.accounts.is_empty() {
         let path = registry::config("SECURITY")?;
         hivefile::rewrite(place, &path, at, &|hive, at| {
-            carry(hive, at, &rules, None).map_err(|error| hivefile::refused(&path, &error))
+            let carried = carry(hive, at, &rules, None);
+            carried
+                .map(|_| ())
+                .map_err(|error| hivefile::refused(&path, &error))
         })?;
         hivefile::park(place, &image.parking)?;
     }
@@ -336,12 +342,14 @@ fn accounts(security: &Hive, map: &SidMap) -> Result<Vec<Account>, HiveError> {
         .collect()
 }
 
+/// Carries every right over; answers whether anything changed.
 fn carry(
     security: &mut Hive,
     at: FileTime,
     rules: &AreaRules<'_>,
     mut counts: Option<&mut Counts>,
-) -> Result<(), HiveError> {
+) -> Result<bool, HiveError> {
+    let mut any = false;
     for (source, target) in rules.map().pairs() {
         let before = rights::accounts(security)?;
         if !before.get(source).is_some_and(has_own) {
@@ -352,6 +360,7 @@ fn carry(
         if !ignored && carries(&before, source, target, rules.mode()) {
             rights::carry(&mut security.edit(at)?, source, target, rules.mode())?;
             changed = true;
+            any = true;
         }
         if let Some(counts) = &mut counts {
             counts.seen += 1;
@@ -360,7 +369,7 @@ fn carry(
             count_area(counts, Area::UserRights, 1, u64::from(changed));
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// Whether an account holds more than what guards give: a guard is lifted where it was put up.
