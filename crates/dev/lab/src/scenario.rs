@@ -91,29 +91,54 @@ impl Options {
 /// What went wrong, or how the outcome differs from what the scenario demands.
 pub fn play(options: &Options) -> Result<()> {
     let started = Instant::now();
-    let verdict = match (options.scenario.as_str(), options.scenario_break.as_deref()) {
-        ("ad-ad" | "proxy", None) => plain(options)?,
-        ("ad-ad", Some("power")) => breaks::power(options)?,
-        ("ad-ad", Some("join")) => breaks::join(options)?,
-        ("ad-ad", Some("verify")) => breaks::verify(options)?,
-        ("protocol", None) => protocol::play(options)?,
-        ("console", None) => console(options)?,
+    // An older verdict would be taken for this one's if the lab is killed.
+    if let Some(path) = &options.json {
+        let _ = fs::remove_file(path);
+    }
+    let verdict = match judge(options) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            let told = serde_json::json!({
+                "scenario": &options.scenario,
+                "ok": false,
+                "devices": [],
+                "faults": [format!("{error:#}")],
+            });
+            write(options, &told)?;
+            return Err(error);
+        }
+    };
+    verdict.print(started.elapsed());
+    write(options, &verdict)?;
+    if !verdict.ok {
+        bail!("not every device ended as the scenario demands");
+    }
+    Ok(())
+}
+
+fn judge(options: &Options) -> Result<Verdict> {
+    match (options.scenario.as_str(), options.scenario_break.as_deref()) {
+        ("ad-ad" | "proxy", None) => plain(options),
+        ("ad-ad", Some("power")) => breaks::power(options),
+        ("ad-ad", Some("join")) => breaks::join(options),
+        ("ad-ad", Some("verify")) => breaks::verify(options),
+        ("protocol", None) => protocol::play(options),
+        ("console", None) => console(options),
         (scenario, Some(name)) => bail!(
             "the scenario {scenario} cannot be broken by `{name}`; choose power, join or verify"
         ),
         (scenario, None) => {
             bail!("there is no scenario `{scenario}`; choose ad-ad, proxy, protocol or console")
         }
+    }
+}
+
+fn write(options: &Options, told: &impl serde::Serialize) -> Result<()> {
+    let Some(path) = &options.json else {
+        return Ok(());
     };
-    verdict.print(started.elapsed());
-    if let Some(path) = &options.json {
-        fs::write(path, serde_json::to_string_pretty(&verdict)?)
-            .with_context(|| format!("writing {}", path.display()))?;
-    }
-    if !verdict.ok {
-        bail!("not every device ended as the scenario demands");
-    }
-    Ok(())
+    fs::write(path, serde_json::to_string_pretty(told)?)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Everything that a scenario starts: forests, server, a configured project.

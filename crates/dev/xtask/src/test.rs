@@ -200,16 +200,38 @@ fn lab_part() -> Result<()> {
     for (scenario, broken_by) in LAB {
         let name = format!("{scenario} {}", broken_by.unwrap_or("plain"));
         println!("-- {name}");
-        if let Err(error) = lab::run_verb(&arguments(scenario, *broken_by)) {
+        let arguments = arguments(scenario, *broken_by);
+        if let Err(error) = lab::run_verb(&arguments) {
             eprintln!("error: {name}: {error:#}");
-            failed.push(name);
+            failed.push(format!("{name} ({})", faults(&arguments)));
         }
     }
     if failed.is_empty() {
         Ok(())
     } else {
-        bail!("{} failed", failed.join(", "))
+        bail!("{}", failed.join(", "))
     }
+}
+
+/// What the lab wrote of a scenario that failed; the first faults are enough to know where to look.
+fn faults(arguments: &lab::Arguments) -> String {
+    let told = arguments
+        .json
+        .as_ref()
+        .and_then(|path| std::fs::read(path).ok())
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .unwrap_or_default();
+    let faults: Vec<&str> = told["faults"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    if faults.is_empty() {
+        return "it left no verdict".into();
+    }
+    faults.join("; ").chars().take(600).collect()
 }
 
 const LAB: &[(&str, Option<&str>)] = &[
@@ -237,7 +259,8 @@ fn arguments(scenario: &str, scenario_break: Option<&str>) -> lab::Arguments {
 
 /// The console in Chromium, from the first sign-in to a verified run of a lab device.
 fn e2e() -> Result<()> {
-    lab::run_verb(&arguments("console", None))
+    let arguments = arguments("console", None);
+    lab::run_verb(&arguments).with_context(|| faults(&arguments))
 }
 
 /// Real data that is not part of the project.

@@ -160,7 +160,7 @@ impl Device {
     /// If it cannot be started.
     pub(crate) fn once(&self, program: &Path, url: &str, ca: &Path, psk: &str) -> Result<Once> {
         let output = net::net_only(net::HQ, "timeout")
-            .arg("120")
+            .arg("300")
             .arg(program)
             .args(["run", "--once", "--device"])
             .arg(format!("image:{}", self.dir.display()))

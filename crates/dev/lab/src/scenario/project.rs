@@ -335,7 +335,7 @@ fn wait_for_job(api: &Api, base: &str, job: &str) -> Result<()> {
                 let messages = api.get(&format!("{base}/jobs/{job}/messages"))?;
                 bail!("the job {job} failed: {state} {messages}");
             }
-            _ if since.elapsed() > Duration::from_secs(120) => {
+            _ if since.elapsed() > Duration::from_secs(300) => {
                 bail!("the job {job} does not end: {state}")
             }
             _ => std::thread::sleep(Duration::from_millis(100)),

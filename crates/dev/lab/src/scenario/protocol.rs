@@ -133,7 +133,7 @@ impl Hostile {
             child,
             dir: dir.to_owned(),
         };
-        wait(Duration::from_secs(20), "the hostile server", || {
+        wait(Duration::from_secs(60), "the hostile server", || {
             Ok(dir.join("ready").is_file().then_some(()))
         })
         .with_context(|| server::tail(&dir.join("server.log")))?;
@@ -242,7 +242,7 @@ fn python_agent(
     fs::write(&claim, serde_json::to_vec_pretty(&claim_of(device)?)?)?;
     let mut command: Command = net::net_only(net::HQ, "timeout");
     command
-        .arg("60")
+        .arg("180")
         .arg(&options.python)
         .arg(options.checkers.join("python_agent.py"))
         .args(["--url", &stage.server.agent_url(), "--psk", psk])
@@ -253,7 +253,7 @@ fn python_agent(
         .arg("--claim")
         .arg(&claim);
     if wait_for_order {
-        command.args(["--wait-for-order", "--wait", "20"]);
+        command.args(["--wait-for-order", "--wait", "90"]);
     }
     let output = command.output().context("starting the Python agent")?;
     let said = serde_json::from_slice(&output.stdout).with_context(|| {

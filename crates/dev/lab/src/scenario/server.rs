@@ -13,7 +13,7 @@ use std::{
 };
 
 const PORT: u16 = 8443;
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(90);
 
 /// `godwit serve` in the head-office namespace.
 #[derive(Debug)]

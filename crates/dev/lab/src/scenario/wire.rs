@@ -81,7 +81,7 @@ impl Proxy {
         let proxy = Self { nginx, dir, tap };
         let since = Instant::now();
         while TcpStream::connect((net::HQ.address, FRONT)).is_err() {
-            if since.elapsed() > Duration::from_secs(15) {
+            if since.elapsed() > Duration::from_secs(60) {
                 bail!(
                     "nginx does not answer: {}",
                     server::tail(&proxy.dir.join("nginx.out"))

@@ -96,14 +96,14 @@ pub(super) fn refused_as_unknown(
         &stage.server.certificate(),
         &stage.project.psk,
     )?;
-    wait(Duration::from_secs(30), "the refusal", || {
+    wait(Duration::from_secs(120), "the refusal", || {
         Ok((status(device)["refusal"] == "computer-unknown").then_some(()))
     })?;
     let events = queued_events(device);
     demand(events.contains(&1002), || {
         format!("no event 1002 among {events:?}")
     })?;
-    let counted = wait(Duration::from_secs(10), "the audit row", || {
+    let counted = wait(Duration::from_secs(60), "the audit row", || {
         let counted = stage.project.refusals("computer-unknown")?;
         Ok((counted > 0).then_some(counted))
     })?;
@@ -120,7 +120,7 @@ pub(super) fn enrols_by_itself(stage: &mut Stage, device: &Device, agent: Agent)
     })?;
     stage.project.import_source()?;
     let since = std::time::Instant::now();
-    wait(Duration::from_secs(150), "the enrolment", || {
+    wait(Duration::from_secs(300), "the enrolment", || {
         Ok((status(device)["trust"] == "trusted").then_some(()))
     })?;
     agent.stop()?;

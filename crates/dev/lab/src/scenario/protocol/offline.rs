@@ -26,7 +26,7 @@ pub(super) fn play(
         &stage.server.certificate(),
         &stage.project.psk,
     )?;
-    wait(Duration::from_secs(90), "the stage package", || {
+    wait(Duration::from_secs(300), "the stage package", || {
         Ok(device
             .runs()
             .iter()
@@ -43,7 +43,7 @@ pub(super) fn play(
     demand(!already, || {
         "the run was over before the server went".into()
     })?;
-    wait(Duration::from_secs(180), "the end of the run", || {
+    wait(Duration::from_secs(600), "the end of the run", || {
         Ok((status(device)["orders"][0]["phase"] == "finished").then_some(()))
     })?;
     let own = own_result(device)?;
@@ -59,7 +59,7 @@ pub(super) fn play(
     let since = Instant::now();
     let id = stage.project.device_id(&device.name)?;
     let path = format!("/runs?device_id={id}");
-    let summary = wait(Duration::from_secs(150), "the reports", || {
+    let summary = wait(Duration::from_secs(600), "the reports", || {
         let run = stage.project.get(&path)?["items"][0].clone();
         let told = status(device)["queued_reports"] == 0;
         Ok((told && run["state"] == "finished").then_some(run))
@@ -73,7 +73,7 @@ pub(super) fn play(
         .status()?;
     demand(asked.success(), || "the agent cannot be asked".into())?;
     let heard = status(device)["last_contact"].clone();
-    wait(Duration::from_secs(30), "another check-in", || {
+    wait(Duration::from_secs(180), "another check-in", || {
         Ok((status(device)["last_contact"] != heard).then_some(()))
     })?;
     agent.stop()?;
