@@ -249,8 +249,10 @@ impl Proxy {
             std::thread::sleep(Duration::from_millis(2500));
             let counted = stage.project.refusals(CHANGED)? - before;
             // The server cannot sign an answer to what it could not read.
-            let refused = trouble.contains("not signed by the server")
-                && (counted > 0) == (direction == REQUEST);
+            // In an answer to hello the byte may lie in the key set, whose own signatures come first.
+            let named = trouble.contains("not signed by the server")
+                || (direction == ANSWER && trouble.contains("the server is not believed"));
+            let refused = named && (counted > 0) == (direction == REQUEST);
             if flipped > 0 && once.code == Some(4) && refused && stage.project.runs(device)? == runs
             {
                 verdict.note(format!(
