@@ -18,6 +18,16 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     ))
 }
 
+/// A bit of a bitmap, lowest first; what lies beyond its end is not set.
+pub(crate) fn is_set(bitmap: &[u8], number: u64) -> bool {
+    let byte = usize::try_from(number / 8)
+        .ok()
+        .and_then(|at| bitmap.get(at))
+        .copied()
+        .unwrap_or(0);
+    byte >> (number % 8) & 1 != 0
+}
+
 /// UTF-16 units of an even number of bytes.
 pub(crate) fn utf16(bytes: &[u8]) -> Vec<u16> {
     bytes

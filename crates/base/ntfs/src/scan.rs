@@ -4,7 +4,7 @@ use crate::attribute::{
     BITMAP, FILE_NAME, Form, REPARSE_POINT, SECURITY_DESCRIPTOR, STANDARD_INFORMATION,
 };
 use crate::block::BlockRead;
-use crate::bytes::{u16_at, u32_at};
+use crate::bytes::{is_set, u16_at, u32_at};
 use crate::error::NtfsError;
 use crate::name::{FileName, FileReference};
 use crate::record::Record;
@@ -60,15 +60,6 @@ impl<R: BlockRead> Records<'_, R> {
         self.disagreements
     }
 
-    fn marked(&self, number: u64) -> bool {
-        let byte = usize::try_from(number / 8)
-            .ok()
-            .and_then(|at| self.bitmap.get(at))
-            .copied()
-            .unwrap_or(0);
-        byte >> (number % 8) & 1 != 0
-    }
-
     /// The raw bytes of a record, a chunk being read where one begins.
     fn raw(&mut self, number: u64) -> Result<&[u8], NtfsError> {
         let size = u64::from(self.volume.boot().record_size);
@@ -87,7 +78,7 @@ impl<R: BlockRead> Records<'_, R> {
     }
 
     fn one(&mut self, number: u64) -> Result<Option<FileEntry>, NtfsError> {
-        let marked = self.marked(number);
+        let marked = is_set(&self.bitmap, number);
         let raw = self.raw(number)?;
         let flagged =
             raw.starts_with(b"FILE") && u16_at(raw, 0x16).is_some_and(|flags| flags & 1 != 0);

@@ -6,7 +6,7 @@
 
 use crate::attribute::{ATTRIBUTE_LIST, FILE_NAME, SECURITY_DESCRIPTOR, STANDARD_INFORMATION};
 use crate::block::BlockRead;
-use crate::bytes::{u16_at, u32_at, u64_at};
+use crate::bytes::{is_set, u16_at, u32_at, u64_at};
 use crate::error::NtfsError;
 use crate::record::{STRIDE, Torn};
 use crate::volume::Volume;
@@ -184,15 +184,6 @@ impl<'v, R: BlockRead> Sweep<'v, R> {
         })
     }
 
-    fn marked(&self, number: u64) -> bool {
-        let byte = usize::try_from(number / 8)
-            .ok()
-            .and_then(|at| self.bitmap.get(at))
-            .copied()
-            .unwrap_or(0);
-        byte >> (number % 8) & 1 != 0
-    }
-
     fn fill(&mut self, number: u64, size: u64) -> Result<(), NtfsError> {
         let per_chunk = CHUNK / size;
         if !number.is_multiple_of(per_chunk) && !self.chunk.is_empty() {
@@ -214,7 +205,7 @@ impl<'v, R: BlockRead> Sweep<'v, R> {
             let number = self.next;
             self.next += 1;
             self.fill(number, size)?;
-            let marked = self.marked(number);
+            let marked = is_set(&self.bitmap, number);
             let at = ((number % (CHUNK / size)) * size) as usize;
             let Some(kind) = judge(number, &mut self.chunk[at..at + size as usize], marked)? else {
                 continue;

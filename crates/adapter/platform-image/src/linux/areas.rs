@@ -52,13 +52,22 @@ struct Account {
 
 /// What a change of areas needs besides the place.
 pub(super) struct Areas<'a> {
-    pub(super) scope: &'a AreaScope,
-    pub(super) ignored: &'a Ignored,
-    pub(super) map: SidMap,
-    pub(super) mode: Mode,
+    scope: &'a AreaScope,
+    ignored: &'a Ignored,
+    map: SidMap,
+    mode: Mode,
 }
 
-impl Areas<'_> {
+impl<'a> Areas<'a> {
+    pub(super) fn new(scope: &'a AreaScope, ignored: &'a Ignored, map: SidMap, mode: Mode) -> Self {
+        Self {
+            scope,
+            ignored,
+            map,
+            mode,
+        }
+    }
+
     fn rules(&self) -> Result<AreaRules<'_>, MachineError> {
         AreaRules::new(self.scope, self.ignored, &self.map, self.mode)
     }
@@ -89,12 +98,7 @@ pub(super) fn read(
     ignored: &Ignored,
     into: &mut SidsSeen,
 ) -> Result<(), MachineError> {
-    let areas = Areas {
-        scope,
-        ignored,
-        map: SidMap::default(),
-        mode: Mode::Replace,
-    };
+    let areas = Areas::new(scope, ignored, SidMap::default(), Mode::Replace);
     let rules = areas.rules()?;
     for which in rules.hives() {
         let path = file_of(which)?;
@@ -119,10 +123,11 @@ pub(super) fn read(
         }
     }
     for (area, folder) in rules.named_folders() {
-        let Some(entries) = tree::find(root, &folder).and_then(|place| fs::read_dir(place).ok())
-        else {
+        let Some(place) = tree::find(root, &folder) else {
             continue;
         };
+        let entries =
+            fs::read_dir(place).map_err(|error| MachineError::io(folder.as_str(), &error))?;
         for name in entries.flatten().map(|entry| entry.file_name()) {
             let Some(name) = name.to_str().filter(|name| name.starts_with("S-1-")) else {
                 continue;

@@ -284,12 +284,7 @@ impl Machine for ImageMachine {
             }
             Change::TranslateAreas { scope, map, mode } => {
                 let ignored = self.area_ignored(scope)?;
-                let areas = areas::Areas {
-                    scope,
-                    ignored: &ignored,
-                    map: cx.inputs.map(map)?,
-                    mode: *mode,
-                };
+                let areas = areas::Areas::new(scope, &ignored, cx.inputs.map(map)?, *mode);
                 self.with_place(|place| areas::prepare(place, &areas, cx))
             }
             Change::Leave { from } => {
@@ -355,12 +350,7 @@ impl Machine for ImageMachine {
             }
             Change::TranslateAreas { scope, map, mode } => {
                 let ignored = self.area_ignored(scope)?;
-                let areas = areas::Areas {
-                    scope,
-                    ignored: &ignored,
-                    map: cx.inputs.map(map)?,
-                    mode: *mode,
-                };
+                let areas = areas::Areas::new(scope, &ignored, cx.inputs.map(map)?, *mode);
                 self.with_place(|place| areas::execute(place, &areas, before, cx))?;
                 return Ok(outcome());
             }

@@ -351,6 +351,7 @@ fn missing(
 /// Areas in which a target must be wherever its source was. In *add*, what has
 /// one owner may stay; caches are gone either way.
 fn demanded(mode: Mode) -> &'static [Area] {
+    const LISTS: &[Area] = &[Area::Services, Area::Shares, Area::Com, Area::UserRights];
     const ALL: &[Area] = &[
         Area::Services,
         Area::Shares,
@@ -365,7 +366,7 @@ fn demanded(mode: Mode) -> &'static [Area] {
     ];
     match mode {
         Mode::Replace => ALL,
-        Mode::Add => ALL.get(..4).unwrap_or(ALL),
+        Mode::Add => LISTS,
     }
 }
 

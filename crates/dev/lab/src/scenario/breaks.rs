@@ -305,34 +305,20 @@ impl Watch {
     /// Waits for a new record that one of the cuts wants, and takes that cut off the list; `None`
     /// if the run ended first.
     fn next(&mut self, device: &Device, left: &mut Vec<Cut>) -> Result<Option<Label>> {
-        let since = Instant::now();
-        let mut length = 0;
-        loop {
-            if let Some(journal) = device.runs().pop().map(|run| run.join("journal")) {
-                let now = fs::metadata(&journal).map_or(0, |meta| meta.len());
-                if now != length {
-                    length = now;
-                    let new: Vec<Label> = read(&journal)
-                        .into_iter()
-                        .filter(|label| self.seen.insert(label.clone()))
-                        .collect();
-                    if let Some(hit) = take(&new, left) {
-                        return Ok(Some(hit));
-                    }
-                    if new.iter().any(|label| label.event == "final") {
-                        return Ok(None);
-                    }
-                }
+        let seen = &mut self.seen;
+        follow(device, |records| {
+            let new: Vec<Label> = records
+                .into_iter()
+                .filter(|label| seen.insert(label.clone()))
+                .collect();
+            match take(&new, left) {
+                Some(hit) => Some(Some(hit)),
+                None => new
+                    .iter()
+                    .any(|label| label.event == "final")
+                    .then_some(None),
             }
-            if since.elapsed() > devices::PATIENCE {
-                bail!(
-                    "{} did not get to {left:?}; its agent says: {}",
-                    device.name,
-                    super::server::tail(&device.log())
-                );
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        })
     }
 }
 
@@ -420,6 +406,11 @@ fn read(path: &Path) -> Vec<Label> {
 
 /// Waits for a record for which `wanted` holds.
 fn wait_for(device: &Device, wanted: impl Fn(&Label) -> bool) -> Result<()> {
+    follow(device, |records| records.iter().any(&wanted).then_some(()))
+}
+
+/// Looks at the newest run's journal whenever it has grown, until there is an answer.
+fn follow<T>(device: &Device, mut look: impl FnMut(Vec<Label>) -> Option<T>) -> Result<T> {
     let since = Instant::now();
     let mut length = 0;
     loop {
@@ -427,8 +418,8 @@ fn wait_for(device: &Device, wanted: impl Fn(&Label) -> bool) -> Result<()> {
             let now = fs::metadata(&journal).map_or(0, |meta| meta.len());
             if now != length {
                 length = now;
-                if read(&journal).iter().any(&wanted) {
-                    return Ok(());
+                if let Some(answer) = look(read(&journal)) {
+                    return Ok(answer);
                 }
             }
         }

@@ -76,7 +76,8 @@ pub(super) fn store(image: &Path, point: &Path, plan: &Plan) -> Result<Stored, V
     // What an ntfs-3g that lives on would write later must not meet our own writes.
     if mount::serves(image) {
         return Err(VolumeError::Mount(
-            "ntfs-3g still runs after the volume was unmounted".to_owned(),
+            "ntfs-3g still runs after the volume was unmounted; end it, then give the same command again"
+                .to_owned(),
         ));
     }
     Ok(stored)
