@@ -148,7 +148,13 @@ fn run_npm() -> Result<()> {
     println!("installing the console's npm packages");
     run::run(
         command("npm")
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .args([
+                "ci",
+                "--prefer-offline",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+            ])
             .current_dir(&web),
     )?;
     std::fs::write(stamp, lock)?;
