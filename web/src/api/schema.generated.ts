@@ -2071,6 +2071,15 @@ export interface components {
          * @enum {string}
          */
         LdapTransport: "ldaps" | "start_tls";
+        /** @description Something that a document asks for and that is not carried out. */
+        LeftOut: {
+            /** @description Path of the field in the document, such as `startup.pre_script`. */
+            field: string;
+            /** @description What does not happen, and what to do. */
+            message: string;
+            /** @description The runbook is refused on every device because of it. */
+            stops: boolean;
+        };
         /** @description A licence that was added. */
         Licence: {
             /**
@@ -3198,6 +3207,8 @@ export interface components {
             id: string;
             /** @description Whether a password for the join account is stored. */
             join_password_set: boolean;
+            /** @description What the document asks for and this version does not carry out. */
+            left_out: components["schemas"]["LeftOut"][];
             /** @description Its name in this version. */
             name: string;
             /**

@@ -37,6 +37,9 @@ pub enum DeliverError {
         "the runbook asks for {0}, which this version of the agent cannot do; update the agent"
     )]
     Unsupported(&'static str),
+    /// The same, said by the runbook's own rules.
+    #[error("the runbook asks for what this version of the agent does not do: {0}")]
+    LeftOut(String),
     /// Not UTF-8.
     #[error("the runbook in the order is not text")]
     Text,
@@ -132,6 +135,9 @@ pub fn return_file(
 }
 
 fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
+    if let Some(gap) = runbook.left_out().into_iter().find(|gap| gap.stops) {
+        return Err(DeliverError::LeftOut(gap.message));
+    }
     if runbook.device_state.rename.is_some() {
         return Err(DeliverError::Unsupported("a new computer name"));
     }
@@ -156,6 +162,7 @@ fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
             registry: areas.contains(&Area::Registry),
             local_groups: areas.contains(&Area::LocalGroups),
         },
+        outside: Some(areas.clone()),
         ignored: runbook.permission_updates.ignored.clone(),
         legal_notice: runbook
             .startup

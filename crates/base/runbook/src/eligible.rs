@@ -202,6 +202,12 @@ pub enum RefuseBecause {
         /// The batch.
         batch: String,
     },
+    /// The runbook asks for something that is not carried out.
+    #[error("the runbook asks for what this version does not do: {message}")]
+    LeftOut {
+        /// The first such thing.
+        message: String,
+    },
     /// The device is not in the directory that is left.
     #[error("the device is not in the source directory; it may have been moved already")]
     NotInSource,
@@ -261,9 +267,22 @@ fn judge_by_hand(
     if runbook.kind == RunKind::Rehearse && !source {
         return Err(Decision::Refuse(RefuseBecause::NotInSource));
     }
+    if runbook.kind == RunKind::Rehearse {
+        carried_out(runbook.document)?;
+    }
     not_busy(runbook, history)?;
     trusted(device)?;
     Ok(Decision::Run(RunBecause::ByHand))
+}
+
+/// Nothing that the runbook asks for is passed over.
+fn carried_out(document: &Runbook) -> Result<(), Decision> {
+    match document.left_out().into_iter().find(|gap| gap.stops) {
+        Some(gap) => Err(Decision::Refuse(RefuseBecause::LeftOut {
+            message: gap.message,
+        })),
+        None => Ok(()),
+    }
 }
 
 fn judge_run(
@@ -291,6 +310,7 @@ fn judge_run(
     if general.target != batch.target {
         return refuse(RefuseBecause::TargetDiffers { batch: name() });
     }
+    carried_out(runbook.document)?;
     not_busy(runbook, history)?;
     let mine =
         |past: &&PastRun| past.incarnation == device.incarnation && past.kind == RunKind::Run;

@@ -12,6 +12,7 @@ mod device_state;
 mod document;
 mod eligible;
 mod experience;
+mod left_out;
 mod naming;
 mod permissions;
 mod startup;
@@ -28,6 +29,7 @@ pub use eligible::{
     eligible,
 };
 pub use experience::{Dialog, Texts, UserExperience};
+pub use left_out::LeftOut;
 pub use naming::{NameError, check_computer_name, computer_name};
 pub use permissions::{Area, DEFAULT_IGNORED, PermissionMode, PermissionUpdates, RemoteShare};
 pub use startup::{FallbackAdministrator, Interaction, Script, Startup};

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+import areas_rules
 import hive_read
 import sd_rewrite
 
@@ -75,8 +76,12 @@ def matches(patterns, text):
     return any(re.fullmatch(pattern, text) for pattern in patterns)
 
 
-def compare(kind, old, new, expected, facts):
-    """Compares two hives of a kind (USER or the name of a machine hive); `expected` None: equal."""
+def compare(kind, old, new, expected, facts, plan=None, areas=None):
+    """Compares two hives of a kind (USER or the name of a machine hive); `expected` None: equal.
+
+    `plan` says exactly what the areas outside descriptors make of this hive; with it, nothing at
+    their places is merely allowed.
+    """
     told = Told()
     try:
         before = hive_read.read(old).keys
@@ -93,10 +98,17 @@ def compare(kind, old, new, expected, facts):
     told.counts["hives"] += 1
     lists = {name: table.get(kind, []) if expected else [] for name, table in
              (("keys", LISTED_KEYS), ("values", LISTED_VALUES))}
-    moved = _moved(before, after, expected.pairs if expected else {})
+    if areas:
+        lists = {name: [one for one in listed if not _of_areas(one)] for name, listed in lists.items()}
+    moved = _moved(before, after, expected.pairs if expected else {}, plan)
     aside = ASIDE.get(kind, [])
     for path, key in before.items():
         if matches(aside, path.lower()):
+            continue
+        if moved[path] is None:
+            told.counts["caches removed"] += 1
+            if path in after:
+                told.faults.append((path, "the cache about its owner is still there"))
             continue
         now = after.get(moved[path])
         if now is None:
@@ -108,7 +120,7 @@ def compare(kind, old, new, expected, facts):
             continue
         if moved[path] != path:
             told.counts["keys renamed with their user"] += 1
-        _key(told, kind, path, key, now, expected, lists["values"])
+        _key(told, kind, path, key, now, expected, lists["values"], plan.values[path] if plan else key.values)
     for path in sorted(after.keys() - set(moved.values())):
         if matches(aside, path.lower()):
             continue
@@ -119,15 +131,38 @@ def compare(kind, old, new, expected, facts):
             told.faults.append((path, "key is new"))
     if expected:
         told.faults += [("facts", what) for what in _facts(kind, before, after, expected, facts)]
+        if areas and kind == "SECURITY":
+            told.faults += [("rights", what) for what in _rights(told, before, after, areas)]
     return told
 
 
-def _moved(before, after, pairs):
-    """Path before -> path after: a part that is a mapped SID may have become its target."""
+def _of_areas(listed):
+    """Whether a line of the lists is about places that the areas say exactly."""
+    key = listed[0] if isinstance(listed, tuple) else listed
+    return any(part in key for part in ("logonui", "group policy", "identitystore"))
+
+
+def _rights(told, before, after, areas):
+    """Rights of every account, but for those that only guards of the run gave."""
+    wanted, have = areas_rules.rights_after(areas_rules.rights_of(before), areas), areas_rules.rights_of(after)
+    told.counts["accounts with rights"] += len(wanted)
+    return [
+        f"{sid} has {sorted(have.get(sid, ()))}, wanted {sorted(wanted.get(sid, ()))}"
+        for sid in sorted(wanted.keys() | have.keys())
+        if wanted.get(sid) != have.get(sid)
+    ]
+
+
+def _moved(before, after, pairs, plan):
+    """Path before -> path after: a part that is a mapped SID may have become its target.
+
+    With a plan that is so in the list of profiles only; every other place is in the plan.
+    """
     moved = {}
     for path in before:
-        moved[path] = path
-        if path not in after:
+        moved[path] = plan.moved[path] if plan else path
+        likely = not plan or "\\ProfileList\\" in path
+        if likely and moved[path] == path and path not in after:
             parts = [pairs.get(part, part) for part in path.split("\\")]
             renamed = "\\".join(parts)
             if renamed != path and renamed in after and renamed not in before:
@@ -135,7 +170,7 @@ def _moved(before, after, pairs):
     return moved
 
 
-def _key(told, kind, path, old, new, expected, listed):
+def _key(told, kind, path, old, new, expected, listed, values):
     told.counts["keys"] += 1
     wanted = old.descriptor
     if expected and kind not in OWN_DESCRIPTORS:
@@ -146,16 +181,18 @@ def _key(told, kind, path, old, new, expected, listed):
         told.faults.append((path, f"descriptor is {new.descriptor.hex()[:160]}…, wanted {wanted.hex()[:160]}…"))
     if old.class_name != new.class_name:
         told.faults.append((path, "class changed"))
-    for name in sorted(old.values.keys() | new.values.keys()):
+    for name in sorted(values.keys() | new.values.keys()):
         told.counts["values"] += 1
-        was, now = old.values.get(name), new.values.get(name)
+        was, now = values.get(name), new.values.get(name)
         if was == now:
+            told.counts["values of areas translated"] += was != old.values.get(name)
             continue
         if any(re.fullmatch(k, path.lower()) and re.fullmatch(v, name.lower()) for k, v in listed):
             told.counts["values changed as listed"] += 1
             told.changes.append((path, f"value {name!r} changed, as listed"))
         else:
-            told.faults.append((path, f"value {name!r} was {_short(was)}, is {_short(now)}"))
+            words = "wanted" if was != old.values.get(name) else "was"
+            told.faults.append((path, f"value {name!r} {words} {_short(was)}, is {_short(now)}"))
 
 
 def _short(value):

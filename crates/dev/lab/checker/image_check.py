@@ -18,6 +18,7 @@ Exit 0: nothing wrong. 1: something is wrong. 2: bad call.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -25,7 +26,9 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
+import areas_rules
 import hive_check
+import hive_read
 import image_rules
 from ntfs_snapshot import Snapshot, take
 
@@ -106,8 +109,43 @@ class Comparison:
         self.after_links = after.links()
         self.before_links = before.links()
         self.moved = {}
+        # What the areas outside descriptors must look like, if the run had any.
+        told = self.facts.get("areas") if expected else None
+        self.areas = areas_rules.Areas(told, expected.pairs) if told else None
+        self.plans, self.folders = self._plans(), {}
+        if self.areas:
+            self.folders = areas_rules.folders_after(before.names, self.areas)
         # After a new join of the source, logs of machine hives are parked and stay so.
         self.parked_logs = False
+
+    def _plans(self):
+        """Name of a machine hive -> what the areas make of it."""
+        if not self.areas:
+            return {}
+        tasks = {"\\" + path.replace("/", "\\"): raw for path, raw in self.before.tasks.items()}
+        plans = {}
+        for name, (number, _) in self.before.names.items():
+            hive = name.lower().removeprefix(CONFIG).upper()
+            if name.lower().startswith(CONFIG) and hive in areas_rules.PLACES:
+                keys = hive_read.read(self.before.hives[number]).keys
+                plans[hive] = areas_rules.hive_after(hive, keys, self.areas, tasks)
+        return plans
+
+    def _renamed(self, name, here, pairs):
+        """The name afterwards: exactly the one that the areas give, or (without areas) a likely one."""
+        if self.areas:
+            for folder, (area, new) in self.folders.items():
+                if name == folder or name.startswith(folder + "/"):
+                    self.result.counts[f"{area}: renamed"] += 1
+                    return new + name[len(folder) :]
+            return name
+        return renamed(name, pairs) if name not in here and renamed(name, pairs) in here else name
+
+    def _task_after(self, name):
+        """The expected content of a task file that changes, or None."""
+        if not name.startswith(areas_rules.TASKS + "/") or "SOFTWARE" not in self.plans:
+            return None
+        return self.plans["SOFTWARE"].files.get(name[len(areas_rules.TASKS) :].replace("/", "\\"))
 
     def run(self):
         self._names()
@@ -124,10 +162,8 @@ class Comparison:
         for name in self.before.names:
             if image_rules.in_state_folder(name, self.state):
                 continue
-            target = name
-            if name not in here and renamed(name, pairs) in here:
-                target = renamed(name, pairs)
-                self.result.counts["renamed"] += 1
+            target = self._renamed(name, here, pairs)
+            self.result.counts["renamed"] += target != name
             self.moved[name] = target
             if target not in here:
                 if (self.expected or self.parked_logs) and self._is_log(name):
@@ -199,9 +235,14 @@ class Comparison:
                 fault(name, f"{field_name.replace('_', ' ')} was {was!r}, is {now!r}")
         if not hive:
             self.result.counts["contents"] += old.kind == "f"
-            if (old.size, old.content) != (new.size, new.content):
+            task = self._task_after(name)
+            if task is not None:
+                self.result.counts["task files translated"] += 1
+                if new.content != hashlib.sha256(task).hexdigest():
+                    fault(name, "content of the task is not the expected one")
+            elif (old.size, old.content) != (new.size, new.content):
                 fault(name, f"content of {old.size} bytes became another one of {new.size} bytes")
-            if self.expected and old.kind == "f" and old.mtime != new.mtime:
+            elif self.expected and old.kind == "f" and old.mtime != new.mtime:
                 fault(name, "last write time of an unchanged file moved")
         self.result.counts["streams"] += len(old.streams)
         for stream in sorted(old.streams.keys() | new.streams.keys()):
@@ -219,7 +260,7 @@ class Comparison:
 
     def moved_or(self, name):
         """The name under which `name` is found in the volume after the run."""
-        return name if name in self.after.names else renamed(name, self.expected.pairs)
+        return self.moved.get(name) or (name if name in self.after.names else renamed(name, self.expected.pairs))
 
     def _hive(self, name, old, new):
         if new is None:
@@ -236,7 +277,7 @@ class Comparison:
             if old != new:
                 self.result.fault(name, "hive in an ignored area was changed")
             return
-        told = hive_check.compare(kind, old, new, self.expected, self.facts)
+        told = hive_check.compare(kind, old, new, self.expected, self.facts, self.plans.get(kind), self.areas)
         self.result.counts.update(told.counts)
         self.result.of_profile(name, "keys", told.counts["keys"])
         self.result.of_profile(name, "keys changed", told.counts["keys translated"])

@@ -3,7 +3,8 @@
 A snapshot holds, for every name from the root down, which file record it names,
 and for every record its descriptor, attributes, reparse data, contents, streams,
 links and object id. Descriptors are kept once each. Registry hives are kept whole,
-because they are compared as trees, not as bytes.
+because they are compared as trees, not as bytes; and so are task files, of which a run
+may change a part.
 
 Shares no code with the product: descriptors come from the extended attributes of
 ntfs-3g, contents from its mounted files (`ntfscat` where a reparse point hides them).
@@ -24,6 +25,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _BUFFER = ctypes.create_string_buffer(1 << 16)
 DOS_DIRECTORY, REPARSE_POINT = 0x10, 0x400
 DIRECTORY, FILE = "d", "f"
+TASKS = "Windows/System32/Tasks/"
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Snapshot:
     records: dict = field(default_factory=dict)  # record number -> Record
     descriptors: dict = field(default_factory=dict)  # SHA-256 hex -> bytes
     hives: dict = field(default_factory=dict)  # record number -> bytes
+    tasks: dict = field(default_factory=dict)  # path below the folder of tasks -> bytes
 
     def links(self):
         """Record number -> sorted names."""
@@ -71,6 +74,7 @@ class Snapshot:
             CREATE TABLE streams (record INTEGER, name TEXT, size INTEGER, content TEXT);
             CREATE TABLE descriptors (hash TEXT PRIMARY KEY, bytes BLOB) WITHOUT ROWID;
             CREATE TABLE hives (record INTEGER PRIMARY KEY, bytes BLOB);
+            CREATE TABLE tasks (path TEXT PRIMARY KEY, bytes BLOB) WITHOUT ROWID;
             """
         )
         base.executemany("INSERT INTO names VALUES (?,?,?)", ((_out(p), r, s) for p, (r, s) in self.names.items()))
@@ -87,6 +91,7 @@ class Snapshot:
         )
         base.executemany("INSERT INTO descriptors VALUES (?,?)", self.descriptors.items())
         base.executemany("INSERT INTO hives VALUES (?,?)", ((n, zlib.compress(b, 1)) for n, b in self.hives.items()))
+        base.executemany("INSERT INTO tasks VALUES (?,?)", ((_out(p), b) for p, b in self.tasks.items()))
         base.commit()
         base.close()
 
@@ -103,6 +108,7 @@ class Snapshot:
             snap.records[number].streams[_in(name)] = (size, content)
         snap.descriptors = dict(base.execute("SELECT hash, bytes FROM descriptors"))
         snap.hives = {n: zlib.decompress(b) for n, b in base.execute("SELECT record, bytes FROM hives")}
+        snap.tasks = {_in(p): b for p, b in base.execute("SELECT path, bytes FROM tasks")}
         base.close()
         return snap
 
@@ -210,6 +216,8 @@ def _one(snap, full, name, image):
         record.size, record.content = len(data), hashlib.sha256(data).hexdigest()
         if data[:4] == b"regf":
             snap.hives[number] = data
+        if name.startswith(TASKS):
+            snap.tasks[name[len(TASKS) :]] = data
     listed = get_xattr(full, b"ntfs.streams.list") or b""
     for stream in filter(None, listed.split(b"\0")):
         data = _unseen(image, number, stream) if surrogate else _read(full + b":" + stream)

@@ -6,11 +6,13 @@
 //! regipy, impacket) before anything is concluded from them. The same
 //! specification gives the same bytes.
 
+mod areas;
 mod descriptors;
 mod sam;
 mod security;
 mod software;
 mod system;
+mod tasks;
 mod text;
 mod user;
 
@@ -18,6 +20,7 @@ use gw_hive::{Editor, FileTime, Hive, HiveError, NewHive, NewKey, RegValue};
 use gw_secdesc::Sid;
 
 pub use descriptors::Descriptors;
+pub use tasks::{TaskFile, task_files};
 pub use text::Language;
 pub use user::{ntuser, usrclass};
 

@@ -17,7 +17,9 @@ use std::{
 
 /// In the order in which they run: cheap ones first, and `windows` after the parts beside which it
 /// is compiled.
-const PARTS: &[&str] = &["unit", "suite", "pg", "web", "lab", "e2e", "windows"];
+const PARTS: &[&str] = &[
+    "unit", "suite", "pg", "web", "areas", "lab", "e2e", "windows",
+];
 
 pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     run_verb_with(part, &chaos::Arguments::default())
@@ -92,6 +94,7 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "suite" => suite(),
         "pg" => postgres::run_parts(),
         "web" => web(),
+        "areas" => areas(),
         "windows" => windows::run_verb(false),
         "lab" => lab_part(),
         "e2e" => e2e(),
@@ -136,6 +139,16 @@ fn suite() -> Result<()> {
     let vectors = root().join("docs/protocol-vectors.json");
     check("python_agent.py", &["--vectors".as_ref(), vectors.as_ref()])?;
     // Hives that the builder makes must be what four other readers take for hives.
+    let hives = built_hives()?;
+    check("built_hives.py", &[hives.as_ref()])?;
+    check(
+        "hive_structure.py",
+        &["--self-test".as_ref(), hives.join("SOFTWARE").as_ref()],
+    )
+}
+
+/// A folder with one of each hive that the builder makes.
+fn built_hives() -> Result<PathBuf> {
     let hives = target_dir().join("built-hives");
     run(cargo(&[
         "run",
@@ -148,11 +161,37 @@ fn suite() -> Result<()> {
         "--",
     ])
     .arg(&hives))?;
-    check("built_hives.py", &[hives.as_ref()])?;
-    check(
-        "hive_structure.py",
-        &["--self-test".as_ref(), hives.join("SOFTWARE").as_ref()],
-    )
+    Ok(hives)
+}
+
+/// Every area on every platform, in both modes, off and ignored, judged by an independent reader.
+fn areas() -> Result<()> {
+    setup::ensure()?;
+    let checkers = root().join("crates/dev/lab/checker");
+    println!("-- areas_check.py");
+    run_within(
+        command(python())
+            .arg(checkers.join("areas_check.py"))
+            .arg("--self-test")
+            .arg(built_hives()?),
+        Duration::from_secs(300),
+    )?;
+    run(cargo(&[
+        "run",
+        "--quiet",
+        "--locked",
+        "-p",
+        "gw-lab",
+        "--example",
+        "areas",
+        "--",
+        "--dir",
+    ])
+    .arg(lab::lab_dir().join("areas"))
+    .arg("--python")
+    .arg(python())
+    .arg("--checkers")
+    .arg(&checkers))
 }
 
 /// The console: types, lints, unit tests, bundle.

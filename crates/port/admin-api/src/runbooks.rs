@@ -55,10 +55,23 @@ pub struct Runbook {
     /// defaults are those of `GET /api/v1/runbook-template`.
     #[schema(value_type = Object)]
     pub document: serde_json::Value,
+    /// What the document asks for and this version does not carry out.
+    pub left_out: Vec<LeftOut>,
     /// Whether a password for the join account is stored.
     pub join_password_set: bool,
     /// Whether a password for the account that takes devices back is stored.
     pub return_password_set: bool,
+}
+
+/// Something that a document asks for and that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// Path of the field in the document, such as `startup.pre_script`.
+    pub field: String,
+    /// What does not happen, and what to do.
+    pub message: String,
+    /// The runbook is refused on every device because of it.
+    pub stops: bool,
 }
 
 /// Makes a runbook or its next version.

@@ -10,7 +10,7 @@ import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { ProblemNote } from "../../ui/ProblemNote";
 import { Time } from "../../ui/Time";
-import { startingPoint } from "./document";
+import { nameOf, startingPoint } from "./document";
 import { useRunbook, useRunbookTemplate, useRunbookVersions } from "./queries";
 import { RunbookEditor } from "./RunbookEditor";
 import { text } from "./text";
@@ -38,6 +38,7 @@ export default function RunbookPage() {
       crumb={crumb}
       actions={runbook && <Remove runbook={runbook} />}
     >
+      {runbook && <LeftOut runbook={runbook} />}
       <RunbookEditor
         key={runbook?.id ?? "new"}
         runbook={runbook}
@@ -46,6 +47,28 @@ export default function RunbookPage() {
       />
       {runbook && <Versions id={runbook.id} />}
     </Page>
+  );
+}
+
+/** Nothing that a runbook asks for is passed over in silence. */
+function LeftOut({ runbook }: { runbook: Runbook }) {
+  const gaps = runbook.left_out;
+  if (gaps.length === 0) return null;
+  const stops = gaps.some((gap) => gap.stops);
+  return (
+    <div className={stops ? "note bad" : "note warn"} role="status">
+      <strong>{text.leftOut}</strong>
+      {stops && <p>{text.leftOutStops}</p>}
+      <ul>
+        {gaps.map((gap) => (
+          <li key={gap.field}>
+            <strong>{nameOf(gap.field)}: </strong>
+            {gap.message}
+            {gap.stops && <span className="badge bad">{text.stops}</span>}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

@@ -24,6 +24,9 @@ export const text = {
   versions: "Versions",
   versionLine: (version: number) => `Version ${version}`,
   savedBy: (who: string) => `saved by ${who}`,
+  leftOut: "What this version does not do",
+  leftOutStops: "Until the first of these is changed, this runbook is refused on every device.",
+  stops: "refused",
   preserved: "Fields that this console does not know are kept as they are.",
   tabs: {
     general: "General",

@@ -6,7 +6,9 @@ use std::{io, path::Path};
 /// The self-relative security descriptor.
 pub(super) const DESCRIPTOR: &str = "system.ntfs_acl";
 /// What a new file must get to be the old one in the eyes of Windows.
-pub(super) const COPIED: [&str; 3] = [DESCRIPTOR, "system.ntfs_attrib_be", "system.ntfs_crtime_be"];
+pub(super) const COPIED: [&str; 3] = [DESCRIPTOR, ATTRIBUTES, "system.ntfs_crtime_be"];
+/// Read-only, hidden, system and so on: 32 bits, the highest byte first.
+const ATTRIBUTES: &str = "system.ntfs_attrib_be";
 
 /// The longest descriptor that Windows stores: 64 KiB of each ACL and the rest. ntfs-3g answers a
 /// buffer that is too small with an input/output error, so this is no place to be thrifty.
@@ -44,4 +46,17 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The DOS attributes of an object itself, as ntfs-3g has them; `None` on a volume without any.
+pub(super) fn attributes(file: &Path, object: &str) -> Result<Option<Vec<u8>>, MachineError> {
+    xattr::get(file, ATTRIBUTES).map_err(|error| MachineError::io(object, &error))
+}
+
+/// Sets the DOS attributes of an object itself, if they are others.
+pub(super) fn set_attributes(file: &Path, object: &str, wanted: &[u8]) -> Result<(), MachineError> {
+    if attributes(file, object)?.as_deref() == Some(wanted) {
+        return Ok(());
+    }
+    xattr::set(file, ATTRIBUTES, wanted).map_err(|error| MachineError::io(object, &error))
 }

@@ -4,6 +4,7 @@
 //! the keys of the accounts concerned are saved: the hive holds the machine's secret.
 
 use super::{
+    acl,
     hivefile::{self, Place},
     hives, registry, tree,
 };
@@ -40,6 +41,9 @@ struct Image {
 struct Move {
     rename: Rename,
     parked: Option<String>,
+    /// DOS attributes of the folder: ntfs-3g sets "archive" on what it renames.
+    #[serde(default)]
+    attributes: Option<Vec<u8>>,
 }
 
 /// An account's key in SECURITY as it was.
@@ -205,7 +209,15 @@ pub(super) fn prepare(
         if parked.is_some() {
             notes.push(format!("{} was there already and is parked", rename.to));
         }
-        image.renames.push(Move { rename, parked });
+        let attributes = tree::find(place.root, &rename.from)
+            .map(|folder| acl::attributes(&folder, rename.from.as_str()))
+            .transpose()?
+            .flatten();
+        image.renames.push(Move {
+            rename,
+            parked,
+            attributes,
+        });
     }
     counts.undo_bytes = blobs.iter().map(|blob| blob.bytes).sum();
     notes.truncate(100);
@@ -274,15 +286,16 @@ pub(super) fn execute(
     }
     for one in &image.renames {
         let (from, to) = (&one.rename.from, &one.rename.to);
-        if tree::find(place.root, from).is_none() {
-            continue;
+        if tree::find(place.root, from).is_some() {
+            if let Some(name) = &one.parked
+                && tree::find(place.root, to).is_some()
+            {
+                move_to(place, to, &parked(place, name))?;
+            }
+            move_to(place, from, to)?;
         }
-        if let Some(name) = &one.parked
-            && tree::find(place.root, to).is_some()
-        {
-            move_to(place, to, &parked(place, name))?;
-        }
-        move_to(place, from, to)?;
+        // A run that died in between finds the folder moved and comes by here again.
+        keep_attributes(place, to, one)?;
     }
     (place.sync)()
 }
@@ -294,6 +307,7 @@ pub(super) fn revert(place: &Place<'_>, before: &Before, cx: &Cx<'_>) -> Result<
         if tree::find(place.root, from).is_none() && tree::find(place.root, to).is_some() {
             move_to(place, to, from)?;
         }
+        keep_attributes(place, from, one)?;
         if let Some(name) = &one.parked
             && tree::find(place.root, &parked(place, name)).is_some()
         {
@@ -473,6 +487,14 @@ fn move_to(place: &Place<'_>, from: &WinPath, to: &WinPath) -> Result<(), Machin
         fs::create_dir_all(above).map_err(|error| MachineError::io(to.as_str(), &error))?;
     }
     fs::rename(&source, &target).map_err(|error| MachineError::io(from.as_str(), &error))
+}
+
+/// Puts the attributes back that the folder had before it was renamed.
+fn keep_attributes(place: &Place<'_>, folder: &WinPath, one: &Move) -> Result<(), MachineError> {
+    match (tree::find(place.root, folder), &one.attributes) {
+        (Some(at), Some(wanted)) => acl::set_attributes(&at, folder.as_str(), wanted),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use gw_admin_api::runbooks::{
-    Runbook, RunbookInput, RunbookSummary, RunbookTemplate, RunbookVersion, VersionQuery,
+    LeftOut, Runbook, RunbookInput, RunbookSummary, RunbookTemplate, RunbookVersion, VersionQuery,
 };
 use gw_admin_api::{Page, Secret};
 use gw_model::{CustomerId, RunbookId};
@@ -159,10 +159,20 @@ fn runbook(view: RunbookView) -> Result<Versioned<Json<Runbook>>, Problem> {
         batches: shape::count(view.batches),
         hash: view.runbook.hash,
         document,
+        left_out: left_out(&view.document),
         join_password_set: view.has_join_password,
         return_password_set: view.has_return_password,
     };
     Ok(Versioned(view.newest, Json(runbook)))
+}
+
+fn left_out(document: &gw_runbook::Runbook) -> Vec<LeftOut> {
+    let gap = |gap: gw_runbook::LeftOut| LeftOut {
+        field: gap.field,
+        message: gap.message,
+        stops: gap.stops,
+    };
+    document.left_out().into_iter().map(gap).collect()
 }
 
 fn summary(listed: gw_store::RunbookSummary) -> Result<RunbookSummary, Problem> {

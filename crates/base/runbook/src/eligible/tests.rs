@@ -314,6 +314,12 @@ fn runbooks_batches_and_dates() {
         "available",
     );
     row(
+        "not carried out",
+        ready().with(|c| c.document.completion.uninstall_agent = true),
+        "refuse",
+        "does not do",
+    );
+    row(
         "A-102",
         ready().with(|c| c.document.general.prerequisites = [FIRST].into()),
         "wait",

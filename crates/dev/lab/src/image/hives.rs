@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use gw_testkit::hive_builder::{
-    self, AccountRights, JoinedDomain, LocalUser, MachineSpec, ProfileEntry, UserSpec,
+    self, AccountRights, JoinedDomain, LocalUser, MachineSpec, ProfileEntry, TaskFile, UserSpec,
 };
 
 use super::spec::{ImageSpec, Language, ProfileUser};
@@ -48,6 +48,15 @@ pub(super) fn user_hives(spec: &ImageSpec, user: &ProfileUser) -> Result<UserHiv
 /// # Errors
 /// When a name or SID of the specification does not fit where Windows keeps it.
 pub fn machine_hives(spec: &ImageSpec) -> Result<MachineHives> {
+    hive_builder::machine_hives(&machine_spec(spec)?).context("composing the machine hives")
+}
+
+/// The task files that belong to these hives.
+pub(super) fn task_files(spec: &ImageSpec) -> Result<Vec<TaskFile>> {
+    Ok(hive_builder::task_files(&machine_spec(spec)?))
+}
+
+fn machine_spec(spec: &ImageSpec) -> Result<MachineSpec> {
     let rid = |rid| {
         spec.source
             .sid
@@ -122,7 +131,7 @@ pub fn machine_hives(spec: &ImageSpec) -> Result<MachineHives> {
         .extend(spec.profiles.iter().map(|user| user.sid.clone()));
     told.language = language(spec);
     told.seed = spec.seed;
-    hive_builder::machine_hives(&told).context("composing the machine hives")
+    Ok(told)
 }
 
 fn language(spec: &ImageSpec) -> hive_builder::Language {

@@ -131,7 +131,7 @@ fn as_digest<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok,
 /// When a user hive cannot be composed from the specification.
 pub fn plan(spec: &ImageSpec) -> anyhow::Result<Plan> {
     let mut planner = Planner::new(spec);
-    shared::system(&mut planner);
+    shared::system(&mut planner)?;
     for user in &spec.profiles {
         profile::skeleton(&mut planner, user)?;
     }

@@ -143,7 +143,9 @@ fn local_app_data(p: &mut Planner<'_>, user: &ProfileUser, root: &str, base: Fam
     p.dir(format!("{ac}/INetCache"), family.directory);
     p.filler(format!("{ac}/INetCache/index.dat"), family.file);
 
-    for (folder, file) in [("Protect", "Preferred"), ("Crypto", "keys.dat")] {
+    let crypto = format!("{root}/AppData/Roaming/Microsoft/Crypto");
+    p.dir(crypto, base.directory).attributes = SYSTEM;
+    for (folder, file) in [("Protect", "Preferred"), ("Crypto/RSA", "keys.dat")] {
         let at = format!("{root}/AppData/Roaming/Microsoft/{folder}");
         p.dir(at.clone(), base.directory).attributes = SYSTEM;
         p.dir(format!("{at}/{}", user.sid), base.directory)

@@ -7,7 +7,7 @@ use super::acl::{
     RM_VALID, SACL_AUTO, Sd, ace, allow, audit, deny, framed, member_of, object_ace, sid,
     sid_claim,
 };
-use super::hives::{CONFIG_HIVES, LOCAL_USER};
+use super::hives::{CONFIG_HIVES, LOCAL_USER, task_files};
 use super::layout::{Family, HIDDEN, Planner, READ_ONLY, Right, SYSTEM, zone_identifier};
 use super::names;
 use super::plan::Content;
@@ -27,9 +27,9 @@ fn users() -> Sid {
 }
 
 /// The root, Windows, programs, ProgramData and the folder Users itself.
-pub(super) fn system(p: &mut Planner<'_>) {
+pub(super) fn system(p: &mut Planner<'_>) -> anyhow::Result<()> {
     root(p);
-    windows(p);
+    windows(p)?;
     programs(p);
     program_data(p);
     let family = family_of(p, &[], &administrators(), DACL_PROTECTED);
@@ -49,6 +49,7 @@ pub(super) fn system(p: &mut Planner<'_>) {
     for (name, target) in names::root_junctions(p.spec.language) {
         p.junction(*name, target, closed);
     }
+    Ok(())
 }
 
 /// Administrators, SYSTEM and Users as on a fresh folder, then `extra`.
@@ -100,7 +101,7 @@ fn root(p: &mut Planner<'_>) {
 }
 
 /// `%SystemRoot%`: an ignored area, with source SIDs in some descriptors.
-fn windows(p: &mut Planner<'_>) {
+fn windows(p: &mut Planner<'_>) -> anyhow::Result<()> {
     let installer = sid(TRUSTED_INSTALLER);
     let family = family_of(p, &[], &installer, DACL_PROTECTED);
     let source = [
@@ -156,6 +157,16 @@ fn windows(p: &mut Planner<'_>) {
     p.dir("System Volume Information", closed).attributes = HIDDEN | SYSTEM;
     p.filler("System Volume Information/tracking.log", closed)
         .attributes = HIDDEN | SYSTEM;
+    p.dir("Windows/System32/Tasks/Contoso", family.directory);
+    for task in task_files(p.spec)? {
+        let path = task.path.replace('\\', "/");
+        p.file(
+            format!("Windows/System32/Tasks{path}"),
+            task.content,
+            family.file,
+        );
+    }
+    Ok(())
 }
 
 /// The logs that lie beside every hive: here of a hive that was closed cleanly.

@@ -3,7 +3,7 @@
 use super::{
     Device, Options, Stage, devices::checker, verdict::DeviceResult, verdict::Verdict, wire::Proxy,
 };
-use crate::forest::Forests;
+use crate::forest::{Forests, SideFacts};
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
@@ -295,11 +295,57 @@ fn write_facts(forests: &Forests, device: &Device, side: &str) -> Result<PathBuf
             "sid": facts.domain_sid,
         },
         "machine_sid": machine,
+        "areas": areas(&facts, device),
     });
     let path = device.dir.join("facts.json");
     fs::write(&path, serde_json::to_vec_pretty(&value)?)?;
     Ok(path)
 }
+
+/// The areas outside descriptors, all of them on: what has one owner goes with the profiles that
+/// change hands, and names that people see are those of the target.
+fn areas(facts: &SideFacts, device: &Device) -> serde_json::Value {
+    let handed = device.spec.profiles.iter().filter(|user| user.mapped);
+    let handed: Vec<serde_json::Value> = handed
+        .map(|user| {
+            serde_json::json!({
+                "source_sid": user.sid.to_string(),
+                "path": format!("C:\\Users\\{}", user.folder),
+            })
+        })
+        .collect();
+    let names: BTreeMap<&str, String> = facts
+        .accounts
+        .iter()
+        .map(|(name, account)| {
+            let full = format!("{}\\{name}", facts.netbios_name);
+            (account.sid.as_str(), full)
+        })
+        .collect();
+    serde_json::json!({
+        "on": AREAS,
+        "mode": "replace",
+        "handed": handed,
+        "names": names,
+        "ignored": [],
+    })
+}
+
+/// As the runbook's document names them; a runbook has all of them on until told otherwise.
+const AREAS: [&str; 12] = [
+    "printers",
+    "services",
+    "scheduled_tasks",
+    "user_rights",
+    "shares",
+    "com",
+    "firewall",
+    "installer_data",
+    "app_packages",
+    "sign_in",
+    "recycle_bins",
+    "key_stores",
+];
 
 fn counts(report: &std::path::Path) -> String {
     let read = || -> Option<String> {

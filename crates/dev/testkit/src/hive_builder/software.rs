@@ -1,7 +1,7 @@
 //! SOFTWARE: the list of profiles and what else names accounts.
 
 use super::descriptors::{Descriptors, known};
-use super::{BuildError, Dice, MachineSpec, Tree};
+use super::{BuildError, Dice, MachineSpec, Tree, areas, tasks};
 use gw_hive::RegValue;
 use gw_secdesc::Sid;
 
@@ -25,6 +25,8 @@ pub(super) fn build(spec: &MachineSpec) -> Result<Vec<u8>, BuildError> {
     profiles(&mut tree, spec)?;
     sign_in(&mut tree, spec)?;
     per_account(&mut tree, spec)?;
+    areas::in_software(&mut tree, spec, &mut descriptors, &mut dice)?;
+    tasks::cache(&mut tree, spec, &mut dice)?;
     for number in 0..240 {
         let name = format!("Contoso\\Product {number:03}");
         if number % 3 == 0 {
@@ -124,8 +126,6 @@ fn sign_in(tree: &mut Tree, spec: &MachineSpec) -> Result<(), BuildError> {
         tree.string(&ui, "LastLoggedOnSAMUser", &account)?;
         tree.string(&ui, "LastLoggedOnUserSID", &sid)?;
         tree.string(&ui, "SelectedUserSID", &sid)?;
-        let tile = format!("{ui}\\UserTile");
-        tree.string(&tile, &sid, "{60B78E88-EAD8-445C-9CFD-0B87F74EA6CD}")?;
     }
     Ok(())
 }

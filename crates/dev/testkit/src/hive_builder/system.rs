@@ -1,7 +1,7 @@
 //! SYSTEM: names, services, and the boot key in four class names.
 
 use super::descriptors::{Descriptors, known};
-use super::{BuildError, Dice, MachineSpec, Tree};
+use super::{BuildError, Dice, MachineSpec, Tree, areas};
 use gw_hive::lsa::BootKey;
 use gw_hive::{NewKey, RegValue};
 
@@ -24,6 +24,7 @@ pub(super) fn build(spec: &MachineSpec) -> Result<Vec<u8>, BuildError> {
     names(&mut tree, spec)?;
     lsa(&mut tree, spec, &mut descriptors)?;
     services(&mut tree, spec, &mut descriptors, &mut dice)?;
+    areas::in_system(&mut tree, spec, &mut descriptors, &mut dice)?;
     Ok(tree.finish()?)
 }
 
