@@ -2,13 +2,15 @@
 
 #![cfg(target_os = "linux")]
 
-use gw_lab::image::{ImageSpec, Language, build_device};
+use gw_lab::image::{ImageSpec, Language, Mounted, build_device};
 use gw_platform::{
-    AdTarget, Controller, JoinTarget, Machine, Mode, SidText,
-    conformance::{Known, Subject, areas, run_all},
+    AdTarget, AreaScope, Change, Controller, Cx, JoinTarget, Machine, Mode, SidText,
+    areas::Area,
+    conformance::{Known, MemoryInputs, MemoryStore, StopAfter, Subject, View, areas, run_all},
 };
 use gw_platform_image::ImageMachine;
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -129,6 +131,79 @@ fn areas_of_a_disk_image() {
             areas(&mut Image::new(&spec, base), mode);
         }
     });
+}
+
+/// The second source finds the first one's folder under the name that it needs.
+#[test]
+fn two_sources_with_one_target_both_keep_their_recycle_bins() {
+    with_base("two-bins", &small(), |base| {
+        let mut image = Image::new(&small(), base);
+        let users = image.known().users;
+        let target = &users[0].2;
+        let inputs = MemoryInputs::new(
+            users.iter().map(|user| (user.1.clone(), target.clone())),
+            [],
+        );
+        let change = Change::TranslateAreas {
+            scope: AreaScope {
+                areas: [Area::RecycleBins].into(),
+                ..AreaScope::default()
+            },
+            map: inputs.map_ref(),
+            mode: Mode::Replace,
+        };
+        let start = (View::of(image.machine()), bins(&mut image));
+        let (mut store, mut progress) = (MemoryStore::default(), StopAfter::never());
+        let mut cx = Cx {
+            store: &mut store,
+            progress: &mut progress,
+            inputs: &inputs,
+        };
+        let before = image.machine().prepare(&change, &mut cx).unwrap();
+        for _ in 0..2 {
+            image.machine().execute(&change, &before, &mut cx).unwrap();
+        }
+        let moved = bins(&mut image);
+        assert!(moved.contains_key(target.as_str()), "{moved:?}");
+        assert!(
+            users
+                .iter()
+                .all(|user| !moved.contains_key(user.1.as_str()))
+        );
+        for _ in 0..2 {
+            image.machine().revert(&change, &before, &mut cx).unwrap();
+        }
+        let end = (View::of(image.machine()), bins(&mut image));
+        assert_eq!(end.1, start.1, "names and attributes of the bins");
+        assert_eq!(end.0, start.0);
+    });
+}
+
+/// Name of each recycle bin, with its attributes, through a mount of our own.
+fn bins(image: &mut Image) -> BTreeMap<String, Vec<u8>> {
+    let copy = image.dir.join("look.img");
+    image.machine = None;
+    let copied = Command::new("cp")
+        .args(["--sparse=always", "--reflink=auto"])
+        .arg(image.dir.join("disk.img"))
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let mounted = Mounted::open(&copy, &image.dir.join("look")).unwrap();
+    let found = fs::read_dir(mounted.root().join("$Recycle.Bin"))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let attributes = xattr::get(entry.path(), "system.ntfs_attrib_be").unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, attributes.unwrap_or_default())
+        })
+        .collect();
+    mounted.close().unwrap();
+    fs::remove_file(copy).unwrap();
+    image.reopen();
+    found
 }
 
 fn with_base(name: &str, spec: &ImageSpec, check: impl FnOnce(&Path)) {

@@ -44,6 +44,9 @@ struct Move {
     /// DOS attributes of the folder: ntfs-3g sets "archive" on what it renames.
     #[serde(default)]
     attributes: Option<Vec<u8>>,
+    /// The same of the folder that had the name already and is parked.
+    #[serde(default)]
+    parked_attributes: Option<Vec<u8>>,
 }
 
 /// An account's key in SECURITY as it was.
@@ -205,18 +208,18 @@ pub(super) fn prepare(
         counts.seen += 1;
         counts.changed += 1;
         count_area(&mut counts, rename.area, 1, 1);
-        let parked = is_there(&rename.to).then(|| format!("area-{}-{number}", at.0));
+        // Two sources may have one target: the second finds the first one's folder there.
+        let earlier = |one: &Move| one.rename.to.same(&rename.to);
+        let taken = is_there(&rename.to) || image.renames.iter().any(earlier);
+        let parked = taken.then(|| format!("area-{}-{number}", at.0));
         if parked.is_some() {
             notes.push(format!("{} was there already and is parked", rename.to));
         }
-        let attributes = tree::find(place.root, &rename.from)
-            .map(|folder| acl::attributes(&folder, rename.from.as_str()))
-            .transpose()?
-            .flatten();
         image.renames.push(Move {
+            attributes: attributes(place, &rename.from)?,
+            parked_attributes: attributes(place, &rename.to)?,
             rename,
             parked,
-            attributes,
         });
     }
     counts.undo_bytes = blobs.iter().map(|blob| blob.bytes).sum();
@@ -295,7 +298,7 @@ pub(super) fn execute(
             move_to(place, from, to)?;
         }
         // A run that died in between finds the folder moved and comes by here again.
-        keep_attributes(place, to, one)?;
+        keep_attributes(place, to, one.attributes.as_deref())?;
     }
     (place.sync)()
 }
@@ -307,11 +310,15 @@ pub(super) fn revert(place: &Place<'_>, before: &Before, cx: &Cx<'_>) -> Result<
         if tree::find(place.root, from).is_none() && tree::find(place.root, to).is_some() {
             move_to(place, to, from)?;
         }
-        keep_attributes(place, from, one)?;
+        keep_attributes(place, from, one.attributes.as_deref())?;
         if let Some(name) = &one.parked
             && tree::find(place.root, &parked(place, name)).is_some()
         {
             move_to(place, &parked(place, name), to)?;
+        }
+        // Repeated after a power cut it finds the folder back, and does this again.
+        if one.parked.is_some() {
+            keep_attributes(place, to, one.parked_attributes.as_deref())?;
         }
     }
     if !image.accounts.is_empty() {
@@ -489,9 +496,20 @@ fn move_to(place: &Place<'_>, from: &WinPath, to: &WinPath) -> Result<(), Machin
     fs::rename(&source, &target).map_err(|error| MachineError::io(from.as_str(), &error))
 }
 
+fn attributes(place: &Place<'_>, folder: &WinPath) -> Result<Option<Vec<u8>>, MachineError> {
+    match tree::find(place.root, folder) {
+        Some(at) => acl::attributes(&at, folder.as_str()),
+        None => Ok(None),
+    }
+}
+
 /// Puts the attributes back that the folder had before it was renamed.
-fn keep_attributes(place: &Place<'_>, folder: &WinPath, one: &Move) -> Result<(), MachineError> {
-    match (tree::find(place.root, folder), &one.attributes) {
+fn keep_attributes(
+    place: &Place<'_>,
+    folder: &WinPath,
+    wanted: Option<&[u8]>,
+) -> Result<(), MachineError> {
+    match (tree::find(place.root, folder), wanted) {
         (Some(at), Some(wanted)) => acl::set_attributes(&at, folder.as_str(), wanted),
         _ => Ok(()),
     }
