@@ -94,7 +94,13 @@ class Areas:
         return sd_rewrite.sid_from_text(heir) if heir else None
 
     def key_ignored(self, hive, path):
-        """Whether a key or value is left alone: a line names it or something above it."""
+        """Whether a key or value is left alone: a line names it or something above it.
+
+        A task that is left alone keeps the list on its place in the tree, too.
+        """
+        task = re.fullmatch(_NT + r"schedule\\taskcache\\tree(\\.*?)(\\sd)?", path, re.IGNORECASE)
+        if hive == "SOFTWARE" and task and self.task_ignored(task[1]):
+            return True
         return _begins(self.keys, f"{hive}\\{path}")
 
     def path_ignored(self, path):

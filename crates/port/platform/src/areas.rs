@@ -21,6 +21,8 @@ use crate::winpath::WinPath;
 
 /// Where task files are.
 pub const TASK_FOLDER: &str = r"C:\Windows\System32\Tasks";
+/// What the cache in SOFTWARE keeps of the tree of tasks.
+const TASK_TREE: &str = r"Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree";
 /// Where recycle bins are.
 pub const RECYCLE_BINS: &str = r"C:\$Recycle.Bin";
 /// Keys of a user, below the profile.
@@ -298,7 +300,14 @@ impl<'a> AreaRules<'a> {
             MachineHive::System => "SYSTEM",
             MachineHive::Software => "SOFTWARE",
         };
+        // A task that is left alone keeps the list on its place in the tree, too.
+        let task = match which {
+            MachineHive::Software => key.strip_prefix(TASK_TREE),
+            MachineHive::System => None,
+        };
+        let task = task.map(|rest| rest.strip_suffix(r"\SD").unwrap_or(rest));
         self.ignored.matches_key(&format!("{hive}\\{key}"))
+            || task.is_some_and(|task| !task.is_empty() && self.task_ignored(task))
     }
 }
 

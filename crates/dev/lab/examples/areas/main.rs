@@ -209,10 +209,7 @@ fn lines(area: Area) -> &'static [&'static str] {
             r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Print",
         ],
         Area::Services => &[r"HKLM\SYSTEM\CurrentControlSet\Services\*\Security"],
-        Area::ScheduledTasks => &[
-            r"%SystemRoot%\System32\Tasks",
-            r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule",
-        ],
+        Area::ScheduledTasks => &[r"%SystemRoot%\System32\Tasks"],
         Area::UserRights => &[r"HKLM\SECURITY\Policy\Accounts"],
         Area::Shares => &[r"HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Shares"],
         Area::Com => &[
