@@ -25,7 +25,7 @@ export const text = {
   versionLine: (version: number) => `Version ${version}`,
   savedBy: (who: string) => `saved by ${who}`,
   leftOut: "What this version does not do",
-  leftOutStops: "Until the first of these is changed, this runbook is refused on every device.",
+  leftOutStops: "Until everything marked “refused” is changed, this runbook does not run on any device.",
   stops: "refused",
   preserved: "Fields that this console does not know are kept as they are.",
   tabs: {
