@@ -54,11 +54,7 @@ enum Verb {
         json: Option<std::path::PathBuf>,
     },
     /// Cross-build and lint the agent and everything under it for Windows
-    Windows {
-        /// Build and lint, and start nothing
-        #[arg(long)]
-        compile_only: bool,
-    },
+    Windows,
     /// Feed changed bytes to everything that reads foreign ones
     Fuzz(fuzz::Arguments),
     /// What `.ci/run` calls
@@ -72,7 +68,7 @@ fn main() -> ExitCode {
         Verb::Lab(arguments) => lab::run_verb(&arguments),
         Verb::Test { part, storm } => test::run_verb_with(part.as_deref(), &storm),
         Verb::Bench { name, json } => bench::run_verb(name.as_deref(), json.as_deref()),
-        Verb::Windows { compile_only } => windows::run_verb(compile_only),
+        Verb::Windows => windows::run_verb(),
         Verb::Fuzz(arguments) => fuzz::run_verb(&arguments),
         Verb::Ci => ci::run_verb(),
     };

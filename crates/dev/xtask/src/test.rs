@@ -1,5 +1,6 @@
 //! `test`: everything, or one part. A part that cannot run fails; it is not skipped.
 
+mod beside;
 pub(crate) mod chaos;
 mod postgres;
 
@@ -10,16 +11,17 @@ use crate::{
     wine::{Wine, with_environment},
 };
 use anyhow::{Context, Result, bail};
+use beside::Beside;
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-/// In the order in which they run: cheap ones first, and `windows` after the parts beside which it
-/// is compiled.
-const PARTS: &[&str] = &[
-    "unit", "suite", "pg", "web", "areas", "lab", "e2e", "windows",
-];
+/// In the order in which they run, cheap ones first.
+const PARTS: &[&str] = &["unit", "suite", "pg", "web", "areas", "lab", "e2e"];
+
+/// Run beside `lab` and `e2e`; the second one where real data is at hand, as it is in CI.
+const BESIDE: &[&str] = &["windows", "fixtures"];
 
 pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
     run_verb_with(part, &chaos::Arguments::default())
@@ -27,58 +29,74 @@ pub(crate) fn run_verb(part: Option<&str>) -> Result<()> {
 
 pub(crate) fn run_verb_with(part: Option<&str>, storm: &chaos::Arguments) -> Result<()> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    let mut parts: Vec<&str> = match part {
-        Some(part) => vec![part],
-        None => PARTS.to_vec(),
-    };
-    if part.is_none() && in_ci {
-        parts.push("fixtures");
-    }
-    let whole = part.is_none();
-    let mut table = Vec::new();
-    let mut failed = Vec::new();
-    let mut ahead = None;
-    for part in parts {
+    let mut table = Table::default();
+    if let Some(part) = part {
         println!("== test {part}");
-        let started = Instant::now();
-        // The lab waits for servers, disks and clocks half of its time. Its own build comes first,
-        // so that there are never two of them at once.
-        if whole && part == "lab" && setup::ensure().is_ok() && lab::build().is_ok() {
-            ahead = Some(windows::Ahead::start()?);
-        }
-        if part == "windows"
-            && let Some(ahead) = ahead.take()
-        {
-            ahead.wait()?;
-        }
-        let done = run_part(part, storm);
-        let minutes = started.elapsed().as_secs_f64() / 60.0;
-        if let Err(error) = &done {
-            eprintln!("error: {part}: {error:#}");
-            failed.push((part, format!("{error:#}")));
-        }
-        table.push((part, minutes, done.is_ok()));
+        table.play(part, || run_part(part, storm));
+        return table.told();
     }
-    println!("\npart       minutes  result");
-    for (part, minutes, ok) in &table {
+    let mut beside = BESIDE.to_vec();
+    beside.retain(|part| in_ci || *part != "fixtures");
+    let mut going = None;
+    for part in PARTS {
+        println!("== test {part}");
+        // The lab's own build comes first, so that there are never two of them at once.
+        if *part == "lab" && setup::ensure().is_ok() && lab::build().is_ok() {
+            going = Some(Beside::start(beside.clone()));
+        }
+        table.play(part, || run_part(part, storm));
+    }
+    for done in going.unwrap_or_else(|| Beside::start(beside)).wait()? {
         println!(
-            "{part:<10} {minutes:>7.1}  {}",
-            if *ok { "passed" } else { "FAILED" }
+            "== test {} (went on beside the lab)\n{}",
+            done.part,
+            done.said()
         );
+        table.add(done.part, done.minutes, done.result);
     }
-    println!(
-        "{} passed, {} failed",
-        table.len() - failed.len(),
-        failed.len()
-    );
-    if failed.is_empty() {
-        return Ok(());
+    table.told()
+}
+
+/// Which parts ran, for how long, and which of them failed and why.
+#[derive(Default)]
+struct Table {
+    rows: Vec<(String, f64, bool)>,
+    failed: Vec<String>,
+}
+
+impl Table {
+    fn play(&mut self, part: &str, work: impl FnOnce() -> Result<()>) {
+        let started = Instant::now();
+        let done = work();
+        self.add(part, started.elapsed().as_secs_f64() / 60.0, done);
     }
-    let told: Vec<String> = failed
-        .iter()
-        .map(|(part, why)| format!("{part}: {why}"))
-        .collect();
-    bail!("failed: {}", told.join("; "))
+
+    fn add(&mut self, part: &str, minutes: f64, done: Result<()>) {
+        self.rows.push((part.to_owned(), minutes, done.is_ok()));
+        if let Err(error) = done {
+            eprintln!("error: {part}: {error:#}");
+            self.failed.push(format!("{part}: {error:#}"));
+        }
+    }
+
+    fn told(self) -> Result<()> {
+        println!("\npart       minutes  result");
+        for (part, minutes, ok) in &self.rows {
+            println!(
+                "{part:<10} {minutes:>7.1}  {}",
+                if *ok { "passed" } else { "FAILED" }
+            );
+        }
+        println!(
+            "{} passed, {} failed",
+            self.rows.len() - self.failed.len(),
+            self.failed.len()
+        );
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        bail!("failed: {}", self.failed.join("; "));
+    }
 }
 
 fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
@@ -95,15 +113,16 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "pg" => postgres::run_parts(),
         "web" => web(),
         "areas" => areas(),
-        "windows" => windows::run_verb(false),
+        "windows" => windows::run_verb(),
         "lab" => lab_part(),
         "e2e" => e2e(),
         "fixtures" => fixtures(),
         "engine-matrix" => chaos::engine_matrix(),
         "chaos" => chaos::chaos(storm),
         other => bail!(
-            "there is no part `{other}`; choose one of {}, fixtures, engine-matrix, chaos",
-            PARTS.join(", ")
+            "there is no part `{other}`; choose one of {}, {}, engine-matrix, chaos",
+            PARTS.join(", "),
+            BESIDE.join(", ")
         ),
     }
 }

@@ -6,15 +6,14 @@
 //! shown to object before its silence is believed.
 
 use crate::{
-    run::{cargo, command, have, output, run, target_dir},
+    run::{cargo, have, output, run, target_dir},
     wine::Wine,
 };
 use anyhow::{Context, Result, bail};
 use std::{
     fs,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -179,18 +178,10 @@ fn expect(command: &mut Command, start: &str) -> Result<String> {
     Ok(said)
 }
 
-/// Build and lint: all of the lane that takes long and needs nothing but processors.
-fn compile() -> Result<()> {
+/// The verb: build, lint, start under Wine.
+pub(crate) fn run_verb() -> Result<()> {
     build()?;
-    run(&mut lint(&["--locked", "-p", "godwit-agent"]))
-}
-
-/// The verb: build, lint, start under Wine; or the first two only.
-pub(crate) fn run_verb(compile_only: bool) -> Result<()> {
-    compile()?;
-    if compile_only {
-        return Ok(());
-    }
+    run(&mut lint(&["--locked", "-p", "godwit-agent"]))?;
     linter_objects()?;
     println!("clippy: nothing found, and a planted warning is reported");
     let size = fs::metadata(agent())?.len();
@@ -199,42 +190,4 @@ pub(crate) fn run_verb(compile_only: bool) -> Result<()> {
         bail!("the agent is larger than 10 MB");
     }
     smoke()
-}
-
-/// The lane's compilation, going on beside something that mostly waits. It yields to everything
-/// else, and ends with this value. What it finds is found again by [`run_verb`], which says it.
-pub(crate) struct Ahead(Child);
-
-impl Ahead {
-    pub(crate) fn start() -> Result<Self> {
-        command("nice")
-            .args(["-n", "19"])
-            .arg(std::env::current_exe()?)
-            .args(["windows", "--compile-only"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // With its children in a group of its own, so that all of them can be ended.
-            .process_group(0)
-            .spawn()
-            .map(Self)
-            .context("starting the Windows lane")
-    }
-
-    /// Waits for it, whatever it found.
-    pub(crate) fn wait(mut self) -> Result<()> {
-        self.0.wait().context("waiting for the Windows lane")?;
-        Ok(())
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            let _ = command("kill")
-                .args(["--", &format!("-{}", self.0.id())])
-                .status();
-            let _ = self.0.wait();
-        }
-    }
 }
