@@ -1,5 +1,6 @@
 //! The device on Linux.
 
+mod account;
 mod acl;
 mod areas;
 mod facts;

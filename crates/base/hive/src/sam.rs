@@ -10,6 +10,11 @@
 //!
 //! What must stay true: both change together, so that Windows, which reads the
 //! second to build a token and the first to show the group, sees one truth.
+//!
+//! The machine's own accounts are in [`accounts`], their passwords in [`hash`].
+
+pub mod accounts;
+pub mod hash;
 
 use crate::edit::Editor;
 use crate::error::HiveError;
@@ -94,6 +99,23 @@ pub enum SamError {
     /// The SID of the machine cannot be read.
     #[error("the machine SID in SAM\\Domains\\Account is missing or damaged")]
     MachineSid,
+    /// An account is not what Windows writes.
+    #[error("the local account {rid} is missing or damaged")]
+    Account {
+        /// RID.
+        rid: u32,
+    },
+    /// The name or the number of a new account is in use.
+    #[error("the number {rid} or its name belongs to another local account")]
+    Taken {
+        /// RID.
+        rid: u32,
+    },
+    /// Passwords are kept by another scheme.
+    #[error(
+        "passwords in SAM are not kept by the AES scheme of Windows 10 1607 and later, or SYSTEM and SAM are of different machines"
+    )]
+    Scheme,
 }
 
 /// Offset of the data behind the header of a `C` value.
@@ -263,8 +285,12 @@ fn alias_path(domain: Domain, rid: u32) -> String {
 }
 
 fn c_value(sam: &Hive, path: &str) -> Result<Option<RegValue>, HiveError> {
+    value_of(sam, path, "C")
+}
+
+fn value_of(sam: &Hive, path: &str, name: &str) -> Result<Option<RegValue>, HiveError> {
     match sam.key(path)? {
-        Some(key) => key.value("C")?.map(|value| value.to_owned()).transpose(),
+        Some(key) => key.value(name)?.map(|value| value.to_owned()).transpose(),
         None => Ok(None),
     }
 }

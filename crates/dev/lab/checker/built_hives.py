@@ -4,8 +4,8 @@
     built_hives.py DIR      DIR as written by the example `hives` of the test kit
 
 reglookup, hivex, python-registry and regipy must agree with our own second
-reader on every key; impacket must find the groups and the machine secret. The
-structural checker must find nothing, and every fault planted in a copy.
+reader on every key; impacket must find the groups, the machine secret and the hash
+of the fallback administrator's password. The structural checker must find nothing, and every fault planted in a copy.
 """
 
 import argparse
@@ -18,8 +18,10 @@ import hive_read
 import hive_structure
 
 NAMES = ["NTUSER.DAT", "UsrClass.dat", "SYSTEM", "SOFTWARE", "SAM", "SECURITY"]
-# The password the example gives the machine account.
-SECRET = "correct horse battery staple".encode("utf-16-le").hex()
+# The password the example gives the machine account and the fallback administrator.
+PASSWORD = "correct horse battery staple"
+SECRET = PASSWORD.encode("utf-16-le").hex()
+ADMINISTRATOR = "GodwitFallback"
 
 
 def run(*command):
@@ -78,11 +80,16 @@ def by_impacket(folder):
         "-security", os.path.join(folder, "SECURITY"), "-sam", os.path.join(folder, "SAM"), "LOCAL",
     )
     text = out.decode(errors="replace") + error
+    from impacket.ntlm import compute_nthash
+
+    account = "%s:1100:aad3b435b51404eeaad3b435b51404ee:%s:::" % (ADMINISTRATOR, compute_nthash(PASSWORD).hex())
+    if account not in text.splitlines():
+        raise RuntimeError("the fallback administrator is not found with its hash")
     wanted = ["plain_password_hex:" + SECRET, "Administrator:500:", "lokal:1001:", "DPAPI_SYSTEM", "NL$KM"]
     missing = [one.split(":")[0] for one in wanted if one not in text]
     if code or missing or "failed" in text:
         raise RuntimeError("not found: %s" % ", ".join(missing))
-    return "machine secret, accounts and keys"
+    return "machine secret, accounts, a password's hash and keys"
 
 
 def samdump_groups(path):
@@ -144,6 +151,9 @@ def main():
     failed += attempt("impacket secretsdump LOCAL", lambda: by_impacket(folder))
     groups = samdump_groups(os.path.join(folder, "SAM"))
     failed += attempt("SAM Administrators (German)", lambda: groups[544][0], "Administratoren")
+    failed += attempt(
+        "SAM fallback administrator", lambda: "S-1-5-21-11-22-33-1100" in groups[544][1], True
+    )
     print("%d failed" % failed)
     sys.exit(1 if failed else 0)
 

@@ -1,6 +1,10 @@
-//! Writes one of each built hive into a folder, for readers that are not ours:
+//! Writes one of each built hive into a folder, for readers that are not ours. SAM holds a fallback
+//! administrator that the product made:
 //! `cargo run -p gw-testkit --example hives -- DIR`.
 
+use gw_hive::sam::accounts::{NewAdministrator, free_rid, make_administrator};
+use gw_hive::sam::hash::{NtHash, SamKey};
+use gw_hive::{FileTime, Hive, lsa};
 use gw_secdesc::Sid;
 use gw_testkit::hive_builder::{
     AccountRights, JoinedDomain, Language, LocalUser, MachineSpec, ProfileEntry, UserSpec,
@@ -50,15 +54,32 @@ fn main() -> anyhow::Result<()> {
     machine.others = user.others.clone();
     machine.language = Language::German;
     let built = machine_hives(&machine)?;
+    let sam = with_administrator(built.sam, &built.system)?;
     for (name, bytes) in [
         ("NTUSER.DAT", ntuser(&user)?),
         ("UsrClass.dat", usrclass(&user)?),
         ("SYSTEM", built.system),
         ("SOFTWARE", built.software),
-        ("SAM", built.sam),
+        ("SAM", sam),
         ("SECURITY", built.security),
     ] {
         std::fs::write(dir.join(name), bytes)?;
     }
     Ok(())
+}
+
+/// A made-up password again; a reader that is not ours must find its hash.
+fn with_administrator(sam: Vec<u8>, system: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let boot = lsa::boot_key(&Hive::open(system.to_vec(), None, None)?)?;
+    let mut sam = Hive::open(sam, None, None)?;
+    let key = SamKey::open(&sam, &boot)?;
+    let new = NewAdministrator {
+        name: "GodwitFallback",
+        rid: free_rid(&sam)?,
+        hash: NtHash::of("correct horse battery staple"),
+        salt: [0x5a; 16],
+    };
+    let mut edit = sam.edit(FileTime::from_unix_seconds(1_790_000_000))?;
+    make_administrator(&mut edit, &key, &new)?;
+    Ok(sam.into_bytes())
 }

@@ -2,6 +2,11 @@
 //! hives (groups, rights, secrets) and their edits agree with each other.
 
 use gw_hive::lsa::{BootKey, boot_key, read_secret, write_secret};
+use gw_hive::sam::accounts::{
+    NewAdministrator, account, account_image, free_rid, make_administrator, password_is,
+    put_account, set_administrator, set_enabled,
+};
+use gw_hive::sam::hash::{NtHash, SamKey};
 use gw_hive::sam::{
     Domain, add_member, alias, aliases, groups_of, machine_sid, remove_member, replace_member,
 };
@@ -309,4 +314,106 @@ fn one_translation_per_descriptor_gives_what_one_per_key_gives() {
         };
         assert_eq!(all(&fast), all(&slow), "{mode:?}");
     }
+}
+
+fn sam_key(hives: &MachineHives) -> SamKey {
+    let boot = boot_key(&open(hives.system.clone())).expect("built whole");
+    SamKey::open(&open(hives.sam.clone()), &boot).expect("sealed under the boot key")
+}
+
+fn administrator(rid: u32, password: &str) -> NewAdministrator<'static> {
+    NewAdministrator {
+        name: "GodwitFallback",
+        rid,
+        hash: NtHash::of(password),
+        salt: [3; 16],
+    }
+}
+
+#[test]
+fn a_local_administrator_is_made_switched_off_and_made_again() {
+    let hives = built();
+    let key = sam_key(&hives);
+    let mut sam = open(hives.sam);
+    let before = alias(&sam, Domain::Builtin, 544).expect("there").members;
+    assert_eq!(account(&sam, "GodwitFallback").expect("sound"), None);
+    let known = account(&sam, "Administrator")
+        .expect("sound")
+        .expect("RID 500");
+    assert!(known.rid == 500 && !known.enabled && known.administrator);
+    let rid = free_rid(&sam).expect("sound");
+    assert_eq!(rid, 1100);
+
+    let mut edit = sam.edit(LATER).expect("editable");
+    make_administrator(&mut edit, &key, &administrator(rid, "first")).expect("a free number");
+    let sam1 = reopened(&sam);
+    let made = account(&sam1, "godwitFALLBACK")
+        .expect("sound")
+        .expect("made");
+    assert_eq!((made.rid, made.name.as_str()), (rid, "GodwitFallback"));
+    assert!(made.enabled && made.administrator);
+    assert!(password_is(&sam1, &key, rid, "first").expect("an AES hash"));
+    assert!(!password_is(&sam1, &key, rid, "First").expect("an AES hash"));
+    assert_eq!(
+        free_rid(&sam1).expect("sound"),
+        rid + 1,
+        "never given twice"
+    );
+    assert_eq!(
+        groups_of(&sam1, Domain::Builtin, &sid("S-1-5-21-11-22-33-1100")).expect("sound"),
+        [544]
+    );
+
+    // Repeated, nothing changes.
+    let mut again = reopened(&sam);
+    let mut edit = again.edit(LATER).expect("editable");
+    make_administrator(&mut edit, &key, &administrator(rid, "first")).expect("repeated");
+    assert_eq!(
+        account_image(&again, rid).expect("sound"),
+        account_image(&sam, rid).expect("sound")
+    );
+    assert_eq!(free_rid(&again).expect("sound"), rid + 1);
+
+    let image = account_image(&sam, rid).expect("sound").expect("made");
+    let mut edit = sam.edit(LATER).expect("editable");
+    set_enabled(&mut edit, rid, false).expect("there");
+    set_administrator(&mut edit, rid, false).expect("there");
+    let off = reopened(&sam);
+    let now = account(&off, "GodwitFallback")
+        .expect("sound")
+        .expect("it stays");
+    assert!(!now.enabled && !now.administrator);
+    assert_eq!(
+        alias(&off, Domain::Builtin, 544).expect("there").members,
+        before
+    );
+
+    // The next run finds it, and gives it another password; its way back restores the first.
+    let mut edit = sam.edit(LATER).expect("editable");
+    make_administrator(&mut edit, &key, &administrator(rid, "second")).expect("it is there");
+    assert!(password_is(&reopened(&sam), &key, rid, "second").expect("an AES hash"));
+    let mut edit = sam.edit(LATER).expect("editable");
+    put_account(&mut edit, rid, &image).expect("saved before");
+    assert!(password_is(&reopened(&sam), &key, rid, "first").expect("an AES hash"));
+}
+
+#[test]
+fn a_number_or_a_name_of_another_account_is_not_taken() {
+    let hives = built();
+    let key = sam_key(&hives);
+    let mut sam = open(hives.sam);
+    let mut edit = sam.edit(LATER).expect("editable");
+    let taken = make_administrator(&mut edit, &key, &administrator(501, "x"));
+    assert!(taken.is_err(), "the guest's number");
+    make_administrator(&mut edit, &key, &administrator(1100, "x")).expect("free");
+    assert!(make_administrator(&mut edit, &key, &administrator(1101, "x")).is_err());
+    // Hives of two machines do not open each other's secrets.
+    let mut other = spec();
+    other.seed ^= 1;
+    other.boot_key[0] ^= 1;
+    let other = machine_hives(&other).expect("it fits");
+    let boot = boot_key(&open(other.system)).expect("built whole");
+    let wrong = SamKey::open(&open(built().sam), &boot);
+    let right = password_is(&sam, &key, 1100, "x").expect("an AES hash");
+    assert!(right && wrong.is_ok_and(|key| !password_is(&sam, &key, 1100, "x").unwrap_or(false)));
 }

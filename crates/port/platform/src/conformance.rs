@@ -4,11 +4,13 @@
 //! builds its own. A check panics with a sentence when a rule is broken, so a
 //! test is one call of [`run_all`] (or one call per check).
 
+mod account;
 mod areas;
 mod bulk;
 mod small;
 mod tools;
 
+pub use account::administrators;
 pub use areas::areas;
 pub use bulk::{files_and_hives, interrupted_bulk, nothing_but_scope};
 pub use small::{guards, join_and_leave, local_groups, profiles, views};
@@ -63,6 +65,7 @@ pub fn run_all(make: &mut dyn FnMut() -> Box<dyn Subject>) {
     local_groups(&mut *make());
     guards(&mut *make());
     join_and_leave(&mut *make());
+    administrators(&mut *make());
     for mode in [crate::Mode::Replace, crate::Mode::Add] {
         files_and_hives(&mut *make(), mode);
         interrupted_bulk(make, mode);

@@ -1,14 +1,14 @@
 //! The machine: views and changes, each handed to the module that knows the place.
 
 use super::{
-    areas, facts, files, groups, guard, hivefile, hives, kerberos, membership, mount::Volume,
-    profiles, registry, rights, sids, tree,
+    account, areas, facts, files, groups, guard, hivefile, hives, kerberos, membership,
+    mount::Volume, profiles, registry, rights, sids, tree,
 };
 use gw_hive::FileTime;
 use gw_platform::{
     AreaScope, Before, Change, Counts, Cx, Facts, FileScope, HiveInfo, HiveRef, HiveRootAccess,
     Ignored, JoinProof, JoinState, JoinTarget, LocalGroup, Machine, MachineError, Outcome, Profile,
-    Reach, Scope, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath,
+    Reach, Scope, Secret, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath,
 };
 use gw_secdesc::Sid;
 use serde_json::json;
@@ -267,6 +267,10 @@ impl Machine for ImageMachine {
         kerberos::prove(&self.scratch, target, &secret)
     }
 
+    fn prove_sign_in(&mut self, name: &str, password: &Secret) -> Result<(), MachineError> {
+        account::prove(self.root(), name, password)
+    }
+
     fn prepare(&mut self, change: &Change, cx: &mut Cx<'_>) -> Result<Before, MachineError> {
         if let Some((path, edit)) = hive_edit(change, cx)? {
             return self
@@ -309,6 +313,12 @@ impl Machine for ImageMachine {
                 let value = guard::Value::read(self.root(), &path, key, name)?;
                 let hive = path.file_name().unwrap_or_default();
                 self.small_edit(UndoClass::Exact, &[hive], json!(value))
+            }
+            Change::MakeAdministrator { name, .. } => {
+                let (plan, was) = account::prepare(self.root(), name, cx)?;
+                let mut before = self.small_edit(change.undo_class(), &["SAM"], json!(plan))?;
+                before.blobs.extend(was);
+                Ok(before)
             }
             Change::MakeFolder { path } => {
                 let exists = tree::find(self.root(), path).is_some();
@@ -377,6 +387,10 @@ impl Machine for ImageMachine {
                     guard::set(place, &path, at, key, name, wanted.as_ref(), None)
                 })?;
             }
+            Change::MakeAdministrator { name, password } => {
+                let password = cx.inputs.secret(password)?;
+                self.with_place(|place| account::make(place, at, before, name, &password))?;
+            }
             Change::MakeFolder { path } => {
                 let place = tree::place(self.root(), path);
                 fs::create_dir_all(&place)
@@ -441,6 +455,10 @@ impl Machine for ImageMachine {
                 self.with_place(|place| {
                     guard::set(place, &path, at, key, name, old.data().as_ref(), made_from)
                 })?;
+                Ok(undone(1))
+            }
+            Change::MakeAdministrator { name, .. } => {
+                self.with_place(|place| account::take_back(place, at, before, name, cx))?;
                 Ok(undone(1))
             }
             Change::MakeFolder { path } => {

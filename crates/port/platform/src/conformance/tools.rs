@@ -94,6 +94,11 @@ impl MemoryInputs {
         }
     }
 
+    /// One more secret.
+    pub fn add_secret(&mut self, id: SecretId, secret: Vec<u8>) {
+        self.secrets.insert(id, secret);
+    }
+
     /// Reference of the one map.
     pub fn map_ref(&self) -> MapRef {
         MapRef {

@@ -157,7 +157,11 @@ impl FakePc {
                 let account = AccountCell {
                     sid: match after.get(&key).and_then(Option::as_ref) {
                         Some(bytes) => cells::read::<AccountCell>(&key, bytes)?.sid,
-                        None => self.next_account()?,
+                        // Repeated: the account that was made is the one.
+                        None => match self.cell::<AccountCell>(&key)? {
+                            Some(made) => made.sid,
+                            None => self.next_account()?,
+                        },
                     },
                     enabled: true,
                 };
