@@ -38,6 +38,12 @@ enum Command {
     /// Take one run back; started by the agent
     #[command(hide = true)]
     Undo(engine::Command),
+    /// Lift the guards of a run whose time is spent; started by the agent at each boot
+    #[command(hide = true)]
+    Watchdog(engine::Command),
+    /// Switch the fallback administrator of a finished run off; started by the agent
+    #[command(hide = true)]
+    Retire(engine::Command),
     /// Registry hives that no Windows has loaded
     #[command(subcommand)]
     Hive(offline::hive::Command),
@@ -59,6 +65,8 @@ fn main() -> ExitCode {
         Command::PrepareImage(device) => offline::exit_code(agent::prepare_image(&device)),
         Command::Engine(command) => engine::run(&command, gw_engine::Request::Go),
         Command::Undo(command) => engine::run(&command, gw_engine::Request::Undo),
+        Command::Watchdog(command) => engine::run(&command, gw_engine::Request::Watchdog),
+        Command::Retire(command) => engine::run(&command, gw_engine::Request::Retire),
         Command::Hive(command) => offline::exit_code(offline::hive::run(&command)),
         Command::Sd(command) => offline::exit_code(offline::sd::run(&command)),
         Command::Volume(command) => offline::exit_code(offline::volume::run(&command)),

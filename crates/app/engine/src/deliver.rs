@@ -4,7 +4,7 @@
 
 use gw_model::RunKind;
 use gw_platform::{AdTarget, BadSid, Controller, JoinTarget, SecretId, SidText};
-use gw_runbook::{Area, Dialog, DomainJoin, ReadError, Runbook};
+use gw_runbook::{Area, Dialog, DomainJoin, LeaveFrom, ReadError, Runbook};
 use gw_secdesc::Sid;
 use gw_wire::order::{OrderBody, OrderHeader};
 use gw_wire::secret::SecretBytes;
@@ -134,6 +134,16 @@ pub fn return_file(
     Ok((file, (id, ticket.join.secret.clone())))
 }
 
+/// Days after the end of a run until its fallback administrator is switched
+/// off; `None` when the order asks for none.
+pub fn fallback_days(body: &OrderBody) -> Option<i64> {
+    let text = std::str::from_utf8(&body.runbook.0).ok()?;
+    let runbook = gw_runbook::read(text).ok()?;
+    fallback(&runbook)?;
+    let account = runbook.startup.fallback_administrator?;
+    Some(account.remove_after_days.into())
+}
+
 fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
     if let Some(gap) = runbook.left_out().into_iter().find(|gap| gap.stops) {
         return Err(DeliverError::LeftOut(gap.message));
@@ -170,8 +180,15 @@ fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
             .then(|| legal_notice(runbook)),
         prevent_login: runbook.startup.prevent_login,
         budget_s: u64::from(runbook.device_state.way_back.time_budget_minutes) * 60,
+        fallback_administrator: fallback(runbook),
         ..defaults
     })
+}
+
+/// A run that leaves no directory cannot end without one, and needs no way in.
+fn fallback(runbook: &Runbook) -> Option<String> {
+    let account = runbook.startup.fallback_administrator.as_ref()?;
+    (runbook.device_state.leave != LeaveFrom::None).then(|| account.name.clone())
 }
 
 fn legal_notice(runbook: &Runbook) -> LegalNotice {

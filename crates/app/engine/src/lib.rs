@@ -26,7 +26,7 @@ mod tests;
 
 pub use access::Cadence;
 pub use compile::{Planned, Step, compile, file_scope, survey_scope, user_hives, users};
-pub use deliver::{DeliverError, order_file, return_file, stage_file};
+pub use deliver::{DeliverError, fallback_days, order_file, return_file, stage_file};
 pub use preflight::{device as preflight_device, staged as preflight_staged};
 pub use run::{EngineError, Exit, Options, Request, run};
 

@@ -31,6 +31,9 @@ pub enum Request {
     /// The device has started: lift guards whose time is spent. Does nothing
     /// else, so it may be asked at every boot, before anything else.
     Watchdog,
+    /// The run ended in the target long enough ago: its fallback administrator
+    /// goes out of the group and is switched off. Nothing else.
+    Retire,
 }
 
 /// How the engine works.
@@ -188,7 +191,7 @@ pub fn run(
         state,
     };
     if fresh {
-        if request == Request::Watchdog {
+        if matches!(request, Request::Watchdog | Request::Retire) {
             return Ok(Exit::Stopped);
         }
         if request == Request::Undo {
@@ -291,6 +294,9 @@ impl Run<'_> {
         if request == Request::Watchdog {
             return self.watchdog();
         }
+        if request == Request::Retire {
+            return self.retire();
+        }
         if request == Request::Undo {
             self.ask_back()?;
         }
@@ -360,7 +366,7 @@ impl Run<'_> {
     fn is_late(&self) -> bool {
         let now = (self.options.now)();
         let spent = self.state.spent_ms.saturating_add(self.state.passed(now));
-        !self.state.changes.is_empty() && over(spent, self.order.settings.budget_s)
+        self.state.budget_runs() && over(spent, self.order.settings.budget_s)
     }
 
     fn watchdog(&mut self) -> Result<Exit, EngineError> {
@@ -372,6 +378,30 @@ impl Run<'_> {
                 .map_err(Halt::into_error)?;
         }
         Ok(Exit::Stopped)
+    }
+
+    /// Takes the fallback administrator of a run that ended well back, by its
+    /// before-image: a new account is switched off, one that was there before
+    /// is what it was.
+    fn retire(&mut self) -> Result<Exit, EngineError> {
+        let state = match &self.state.final_state {
+            Some((state, _)) if *state != FinalState::Held => *state,
+            _ => {
+                return Err(EngineError::Refused(
+                    "the run is not over: its fallback administrator is still the way in"
+                        .to_owned(),
+                ));
+            }
+        };
+        for seq in self.state.administrators() {
+            self.undo_one(seq).map_err(Halt::into_error)?;
+        }
+        match self.state.administrators().is_empty() {
+            true => Ok(Exit::Final(state)),
+            false => Err(EngineError::Failed(
+                "the fallback administrator could not be switched off; see the journal".to_owned(),
+            )),
+        }
     }
 
     /// Lifts the guards of a run that is not over; they go up again with it.

@@ -35,9 +35,9 @@ pub(crate) struct State {
     pub(crate) restart_wanted_in: Option<String>,
     /// The clock of the last record.
     pub(crate) clock: Option<DateTime<Utc>>,
-    /// Milliseconds since the first change, by the records' own clock: time
-    /// that runs backwards does not count, so a clock that is set back cannot
-    /// stretch a budget.
+    /// Milliseconds since the first change beyond the fallback administrator,
+    /// by the records' own clock: time that runs backwards does not count, so a
+    /// clock that is set back cannot stretch a budget.
     pub(crate) spent_ms: i64,
     /// The same since a return ticket was first needed.
     pub(crate) waited_ms: i64,
@@ -103,7 +103,7 @@ impl State {
     /// Adds one record.
     pub(crate) fn add(&mut self, record: &Record) {
         let passed = self.passed(record.at);
-        if !self.changes.is_empty() {
+        if self.budget_runs() {
             self.spent_ms = self.spent_ms.saturating_add(passed);
         }
         if self.needs_return {
@@ -264,6 +264,25 @@ impl State {
         self.clock
             .map_or(0, |then| now.signed_duration_since(then).num_milliseconds())
             .max(0)
+    }
+
+    /// Whether the time budget has begun: with the first change that somebody
+    /// could notice. The fallback administrator waits for its escrow as long as
+    /// the server is away, and the device is at work meanwhile.
+    pub(crate) fn budget_runs(&self) -> bool {
+        self.changes
+            .values()
+            .any(|mark| mark.step != StepName::Stage)
+    }
+
+    /// Fallback administrators that were made and are still there.
+    pub(crate) fn administrators(&self) -> Vec<u64> {
+        self.changes
+            .iter()
+            .filter(|(_, mark)| matches!(mark.change, Change::MakeAdministrator { .. }))
+            .filter(|(_, mark)| mark.undone.is_none() || mark.given_up)
+            .map(|(seq, _)| *seq)
+            .collect()
     }
 
     /// Guards that may be up.

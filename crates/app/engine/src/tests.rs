@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod fallback;
 mod folder;
 mod journal;
 mod story;

@@ -35,7 +35,7 @@ pub struct Script {
 pub struct FallbackAdministrator {
     /// Account name, at most 20 characters.
     pub name: String,
-    /// Days after the end of the run until it is removed.
+    /// Days after the end of a run that ended in the target until it is switched off.
     pub remove_after_days: u16,
 }
 

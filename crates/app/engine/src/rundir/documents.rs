@@ -106,9 +106,9 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// Battery percentage below which a device off the mains does not start.
     pub min_battery_percent: u8,
-    /// Seconds from the first change until the target is reached and verified,
-    /// after which the device goes back; and from the first need of a return
-    /// ticket until it is held.
+    /// Seconds from the first change beyond the fallback administrator until the
+    /// target is reached and verified, after which the device goes back; and
+    /// from the first need of a return ticket until it is held.
     pub budget_s: u64,
     /// Name of the local administrator that is made and escrowed before the
     /// device leaves; its password is the secret [`crate::rundir::FALLBACK`].

@@ -215,6 +215,11 @@ pub(super) fn ticking() -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
+/// Lets time pass.
+pub(super) fn pass(seconds: i64) {
+    CLOCK.set(CLOCK.get() + seconds);
+}
+
 impl Rig {
     /// Two users, a few files each; the order moves them from source to target.
     pub(super) fn new(change: impl FnOnce(&mut OrderFile)) -> Rig {
