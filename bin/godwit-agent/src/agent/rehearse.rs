@@ -6,7 +6,7 @@ use super::Device;
 use crate::offline::{Failure, Outcome, map};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use gw_agent::{Engine as _, EngineExit};
+use gw_agent::{Engine as _, EngineExit, Verb};
 use gw_engine::rundir::{
     JoinKind, ORDER, OrderFile, Pair, RESULT, ReturnGrade, RunbookRef, STAGE, Settings, StageFile,
 };
@@ -89,7 +89,7 @@ pub(crate) fn rehearse(command: &Rehearse) -> Outcome {
     state.write_json(&format!("runs/{run}/{ORDER}"), &order)?;
     let mut engine = command.device.engine()?;
     for _ in 0..order.settings.max_starts {
-        match engine.run(&folder, false, &mut || ())? {
+        match engine.run(&folder, Verb::Go, &mut || ())? {
             EngineExit::Final => {
                 let result = std::fs::read_to_string(folder.join(RESULT))?;
                 println!("{result}");
@@ -108,6 +108,7 @@ pub(crate) fn rehearse(command: &Rehearse) -> Outcome {
                 )));
             }
             EngineExit::NeedsReturn
+            | EngineExit::NeedsEscrow
             | EngineExit::Restart
             | EngineExit::Stopped
             | EngineExit::Crashed => {}

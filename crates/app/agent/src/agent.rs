@@ -1,7 +1,9 @@
 //! The agent as a whole: one `tick` does everything that is due and says when to come again.
 
 mod contact;
+mod escrow;
 mod reports;
+mod upkeep;
 mod work;
 
 use crate::{
@@ -136,6 +138,12 @@ pub struct Agent {
     /// By the monotonic clock: when to go on with a run that waits for something.
     next_work: Duration,
     starts: Starts,
+    escrow: escrow::Escrow,
+    /// The guards were looked at in this boot.
+    looked_after_boot: bool,
+    /// By the monotonic clock: when a fallback administrator that could not be switched off is
+    /// tried again.
+    next_retire: Duration,
     /// Events that were reported lately, so that an outage is one event and not a thousand.
     said: BTreeMap<(EventCode, String), Duration>,
 }
@@ -201,6 +209,9 @@ impl Agent {
             failures: 0,
             next_work: Duration::ZERO,
             starts: Starts::default(),
+            escrow: escrow::Escrow::default(),
+            looked_after_boot: false,
+            next_retire: Duration::ZERO,
             said: BTreeMap::new(),
         };
         if let Some(keys) = agent.identity.keys() {
@@ -221,6 +232,7 @@ impl Agent {
     /// The folder, the device or the engine; never the network.
     pub fn tick(&mut self) -> Result<AgentStatus, AgentError> {
         self.facts = self.device.facts()?;
+        self.after_boot()?;
         let asked = self.take_requests()?;
         if asked || self.time.monotonic() >= self.next_contact {
             self.contact()?;
@@ -228,6 +240,7 @@ impl Agent {
         if self.identity.enrolled.is_some() && self.time.monotonic() >= self.next_work {
             self.work()?;
         }
+        self.retire_due()?;
         let status = self.status()?;
         self.state.write_json(STATUS, &status)?;
         Ok(status)
@@ -239,6 +252,7 @@ impl Agent {
     /// As [`Self::tick`]; or another agent works in the folder.
     pub fn run(&mut self, stop: &AtomicBool) -> Result<(), AgentError> {
         let _lock = self.state.lock()?;
+        self.after_boot()?;
         self.event(EventCode::AGENT_STARTED, "", None, None)?;
         while !stop.load(Ordering::Relaxed) {
             let status = self.tick()?;

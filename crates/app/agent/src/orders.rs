@@ -144,6 +144,9 @@ pub struct HeldOrder {
     /// Journal records of its run that were reported.
     #[serde(default)]
     pub reported: u64,
+    /// When the fallback administrator of its run is switched off.
+    #[serde(default)]
+    pub retire_at: Option<DateTime<Utc>>,
 }
 
 /// Checks an order. The ledger is not changed; see [`Ledger::note`].
@@ -207,6 +210,7 @@ pub fn accept(
         go_back: kind_goes_back,
         result: None,
         reported: 0,
+        retire_at: None,
     })
 }
 

@@ -65,6 +65,37 @@ impl Queue {
         self.marks.last - self.marks.acknowledged.min(self.marks.last)
     }
 
+    /// The last number given.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.marks.last
+    }
+
+    /// Everything up to this number is stored by the server.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.marks.acknowledged
+    }
+
+    /// The number of a report with this key that waits to be sent, if there is one.
+    ///
+    /// # Errors
+    /// The state folder.
+    pub fn waits_for(&self, state: &StateFolder, key: Uuid) -> Result<Option<u64>, StateError> {
+        for name in state.names(FOLDER, ".json")?.iter().rev() {
+            if number(name).is_none_or(|number| number <= self.marks.acknowledged) {
+                break;
+            }
+            match state.read_json::<Report>(&format!("{FOLDER}/{name}")) {
+                Ok(Some(report)) if report.key == key => return Ok(Some(report.sequence)),
+                // A damaged one is put aside when its turn comes.
+                Ok(_) | Err(StateError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// The next ones to send: at most `count`, and at most about a megabyte.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::{
     orders::HeldOrder,
+    password,
     state::{StateError, StateFolder, write_atomically},
 };
 use gw_engine::{
@@ -9,14 +10,15 @@ use gw_engine::{
     journal::{BadJournal, Event, Record, tail},
     order_file, return_file,
     rundir::{
-        BadDocument, ORDER, RESULT, RETURN, Refusal, ResultFile, ReturnFile, STAGE, Ticket,
-        read_document,
+        BadDocument, ESCROW, EscrowFile, FALLBACK, ORDER, OrderFile, RESULT, RETURN, Refusal,
+        ResultFile, ReturnFile, STAGE, Ticket, read_document,
     },
     stage_file,
 };
-use gw_model::RunId;
+use gw_model::{RunId, RunKind};
 use gw_platform::{SecretId, SidText};
 use gw_wire::{
+    keys::KeyError,
     secret::SecretBytes,
     stage::{ReturnTicket, StagePackage},
 };
@@ -38,6 +40,9 @@ pub enum RunDirError {
     /// The result.
     #[error(transparent)]
     Document(#[from] BadDocument),
+    /// No password can be made.
+    #[error(transparent)]
+    Random(#[from] KeyError),
 }
 
 /// One run directory.
@@ -54,12 +59,44 @@ impl RunDir {
         Ok(Self { path })
     }
 
-    /// Writes `order.json` once; a resumed run keeps the one it began with.
+    /// Writes `order.json` once, after the fallback administrator's password if one is asked for; a
+    /// resumed run keeps what it began with.
     pub(crate) fn write_order(&self, order: &HeldOrder) -> Result<(), RunDirError> {
         if self.path.join(ORDER).exists() {
             return Ok(());
         }
-        self.write(ORDER, &order_file(&order.header, &order.body)?)
+        let file = order_file(&order.header, &order.body)?;
+        let secret = SecretId(FALLBACK.to_owned());
+        if let (RunKind::Run, Some(account)) = (file.kind, &file.settings.fallback_administrator)
+            && !self.secret_path(&secret).exists()
+        {
+            self.write_secret(&secret, &password::generate(account)?)?;
+        }
+        self.write(ORDER, &file)
+    }
+
+    /// The fallback administrator and its password; `None` if the run makes none, or is over.
+    pub(crate) fn fallback(&self) -> Result<Option<(String, SecretBytes)>, RunDirError> {
+        let Some(bytes) = self.read(&self.path.join(ORDER))? else {
+            return Ok(None);
+        };
+        let order: OrderFile = read_document(ORDER, &bytes)?;
+        let secret = self.read(&self.secret_path(&SecretId(FALLBACK.to_owned())))?;
+        Ok(order
+            .settings
+            .fallback_administrator
+            .zip(secret.map(SecretBytes::new)))
+    }
+
+    /// Writes that the server holds the fallback administrator's password.
+    pub(crate) fn write_escrow(&self) -> Result<(), RunDirError> {
+        self.write(
+            ESCROW,
+            &EscrowFile {
+                v: 1,
+                acknowledged: vec![SecretId(FALLBACK.to_owned())],
+            },
+        )
     }
 
     /// Writes the secret, then `stage.json`.
@@ -144,6 +181,22 @@ impl RunDir {
         let above = self.path.parent().unwrap_or(&self.path);
         let lock = std::fs::File::open(above.join("machine.lock"));
         lock.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+
+    fn secret_path(&self, id: &SecretId) -> PathBuf {
+        self.path.join("secrets").join(&id.0)
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, RunDirError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RunDirError::State(StateError::Io {
+                what: "read",
+                path: path.to_owned(),
+                source,
+            })),
+        }
     }
 
     fn write_secret(&self, id: &SecretId, secret: &SecretBytes) -> Result<(), RunDirError> {

@@ -24,6 +24,8 @@ pub enum EngineExit {
     NeedsReturn,
     /// 12: wants a restart.
     Restart,
+    /// 13: the fallback administrator's password must be in safe hands first.
+    NeedsEscrow,
     /// 75: stopped at a checkpoint.
     Stopped,
     /// 2: refused, nothing changed.
@@ -41,6 +43,7 @@ impl EngineExit {
             Some(10) => Self::NeedsStage,
             Some(11) => Self::NeedsReturn,
             Some(12) => Self::Restart,
+            Some(13) => Self::NeedsEscrow,
             Some(75) => Self::Stopped,
             Some(2) => Self::Refused,
             _ => Self::Crashed,
@@ -48,22 +51,47 @@ impl EngineExit {
     }
 }
 
+/// What a process of the engine is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Go on.
+    Go,
+    /// Go back.
+    Undo,
+    /// Lift guards whose time is spent.
+    Watchdog,
+    /// Switch the fallback administrator of a finished run off.
+    Retire,
+}
+
+impl Verb {
+    /// As the program takes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Go => "engine",
+            Self::Undo => "undo",
+            Self::Watchdog => "watchdog",
+            Self::Retire => "retire",
+        }
+    }
+}
+
 /// Starts the engine and waits for it.
 pub trait Engine {
-    /// Runs it on a run directory until its process ends. `go_back`: as `undo`. `meanwhile` is
-    /// called every few seconds.
+    /// Runs it on a run directory until its process ends. `meanwhile` is called every few seconds.
     ///
     /// # Errors
     /// It cannot be started.
     fn run(
         &mut self,
         dir: &Path,
-        go_back: bool,
+        verb: Verb,
         meanwhile: &mut dyn FnMut(),
     ) -> io::Result<EngineExit>;
 }
 
-/// The engine as a process of its own: a program that takes `engine --run DIR --device DEVICE`.
+/// The engine as a process of its own: a program that takes `VERB --run DIR --device DEVICE`.
 pub struct ChildEngine {
     /// The program: our own, as a rule.
     pub program: PathBuf,
@@ -75,12 +103,11 @@ impl Engine for ChildEngine {
     fn run(
         &mut self,
         dir: &Path,
-        go_back: bool,
+        verb: Verb,
         meanwhile: &mut dyn FnMut(),
     ) -> io::Result<EngineExit> {
-        let verb = if go_back { "undo" } else { "engine" };
         let child = Command::new(&self.program)
-            .arg(verb)
+            .arg(verb.word())
             .arg("--run")
             .arg(dir)
             .arg("--device")
@@ -158,6 +185,17 @@ fn entry(record: &Record) -> Option<ProgressEntry> {
         }
         Event::GoingBack { because, .. } => (None, None, format!("Going back: {because}")),
         Event::NeedsReturn { because } => (None, None, format!("Needs a return ticket: {because}")),
+        Event::Escrowed { .. } => {
+            let text = "The server holds the fallback administrator's password";
+            (None, None, text.to_owned())
+        }
+        Event::WayIn { account, problem } => {
+            let text = match problem {
+                None => format!("The local administrator {account} signs in"),
+                Some(why) => format!("The local administrator {account} does not sign in: {why}"),
+            };
+            (None, None, text)
+        }
         Event::RebootWanted { .. } => (None, None, "Restarts".to_owned()),
         Event::Stopped {} => (None, None, "Stopped at a checkpoint".to_owned()),
         Event::Final { state, because } => (None, None, format!("{state:?}: {because}")),

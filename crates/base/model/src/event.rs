@@ -81,6 +81,9 @@ catalogue! {
     2004 PREFLIGHT_BLOCKED Error "The run cannot start" => "Mend what the check names, then check again";
     2005 PREFLIGHT_WARNING Warning "A check found something worth knowing";
     2006 RUN_RESUMED Info "A run continues where it stopped";
+    2007 WAITING_FOR_ESCROW Warning "The run waits until the server holds the fallback administrator's password" => "Check that the device reaches the server; a server that is older than the agent has to be updated";
+    2008 FALLBACK_RETIRED Info "The fallback administrator was switched off";
+    2009 FALLBACK_STAYS Warning "The fallback administrator could not be switched off" => "Look at the local accounts of the device";
     2010 MIGRATED Info "The device is in the target, and verified";
     2011 RESTORED Warning "The device never left the source; everything is as before" => "Read the failed step, mend its cause, order again";
     2012 RETURNED Warning "The device is in the source again; everything is as before" => "Read the failed step, mend its cause, order again";

@@ -29,6 +29,9 @@ pub struct ReportAnswer {
     pub v: u32,
     /// Everything up to this sequence is stored; repeated reports count as stored.
     pub accepted_through: u64,
+    /// Keys of those reports of this request whose secrets the server holds and can open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escrowed: Vec<Uuid>,
 }
 
 /// One report.

@@ -1,6 +1,6 @@
 //! What is told to the server, now or later.
 
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, escrow::carried};
 use crate::{
     call::CallError, orders::HeldOrder, rundir::RunDir, runs::progress, state::StateError,
 };
@@ -66,6 +66,7 @@ impl Agent {
             let Some(first) = reports.first().map(|report| report.sequence) else {
                 break;
             };
+            let secrets = carried(&reports);
             let request = ReportRequest {
                 v: gw_wire::PROTOCOL_VERSION,
                 reports,
@@ -81,6 +82,7 @@ impl Agent {
                     break;
                 }
             };
+            self.escrow.learn(&secrets, &answer.escrowed);
             let now = self.now();
             self.queue
                 .acknowledge(&self.state, answer.accepted_through, now)?;
@@ -182,7 +184,7 @@ fn final_event(state: FinalState) -> EventCode {
 }
 
 /// The same key for the same news, so that a report made twice around a crash counts once.
-fn named(kind: &str, run: RunId, number: u64) -> Uuid {
+pub(super) fn named(kind: &str, run: RunId, number: u64) -> Uuid {
     let hash = sha256(format!("godwit report {kind} {run} {number}").as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);

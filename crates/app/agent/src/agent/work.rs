@@ -6,9 +6,10 @@ use crate::{
     facts::Restart,
     orders::{HeldOrder, OrderPhase},
     rundir::{RunDir, RunDirError, survey, why_return},
-    runs::EngineExit,
+    runs::{EngineExit, Verb},
     schedule::{Due, due},
 };
+use chrono::TimeDelta;
 use gw_model::{EventCode, FinalState};
 use gw_wire::{
     checkin::Verdict,
@@ -135,6 +136,13 @@ impl Agent {
             return Ok(Drive::Ended);
         }
         loop {
+            // A run that waits for its escrow has nothing for the engine to do, unless it goes back.
+            if !order.go_back
+                && self.escrow.waits(order.header.run)
+                && let Some(wait) = self.escrow_password(&order, &dir)?
+            {
+                return Ok(Drive::Later(wait));
+            }
             dir.ask_to_stop(false)?;
             let exit = self.start_engine(&mut order, &dir)?;
             self.report_progress(&mut order, &dir)?;
@@ -149,6 +157,7 @@ impl Agent {
                 }
                 EngineExit::NeedsStage => self.stage(&mut order, &dir)?,
                 EngineExit::NeedsReturn => self.ask_for_return(&order, &dir)?,
+                EngineExit::NeedsEscrow => self.escrow_password(&order, &dir)?,
                 EngineExit::Restart => match self.device.restart()? {
                     Restart::Done => None,
                     Restart::Pending => Some(Duration::from_secs(600)),
@@ -210,6 +219,7 @@ impl Agent {
             match dir.write_order(order) {
                 Ok(()) => {}
                 Err(RunDirError::State(error)) => return Err(error.into()),
+                Err(RunDirError::Random(error)) => return Err(error.into()),
                 Err(error) => {
                     self.give_up(order, &error.to_string())?;
                     return Ok(false);
@@ -251,8 +261,8 @@ impl Agent {
             .ok_or_else(|| AgentError::Engine(std::io::Error::other("it is running already")))?;
         let mut heard: Result<(), AgentError> = Ok(());
         let mut offline_until = Duration::ZERO;
-        let go_back = order.go_back;
-        let exit = engine.run(&dir.path, go_back, &mut || {
+        let verb = if order.go_back { Verb::Undo } else { Verb::Go };
+        let exit = engine.run(&dir.path, verb, &mut || {
             if heard.is_err() {
                 return;
             }
@@ -287,13 +297,15 @@ impl Agent {
         let Some(result) = dir.result()? else {
             return self.give_up(order, "the engine ended without a result");
         };
-        let state = result.state;
+        let (state, ended) = (result.state, result.ended);
         self.report_result(order, result)?;
         let runbook = order.header.runbook.id;
         match (order.header.kind, state) {
             (OrderKind::Run, FinalState::Migrated) => {
                 self.ledger.finished.insert(runbook, order.header.run);
                 self.ledger.save(&self.state)?;
+                let days = gw_engine::fallback_days(&order.body).map(TimeDelta::days);
+                order.retire_at = days.map(|days| ended + days);
             }
             (_, FinalState::Restored | FinalState::Returned)
                 if self.ledger.finished.get(&runbook) == Some(&order.header.run) =>
@@ -302,6 +314,9 @@ impl Agent {
                 self.ledger.save(&self.state)?;
             }
             _ => {}
+        }
+        if matches!(state, FinalState::Restored | FinalState::Returned) {
+            self.nothing_to_retire(order)?;
         }
         order.result = Some(state);
         order.phase = if state == FinalState::Held {

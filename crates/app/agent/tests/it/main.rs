@@ -2,10 +2,12 @@
 //! not: impostors, changed bytes, old orders, silence.
 
 mod contact;
+mod escrow;
 mod orders;
 mod python;
 mod runs;
 mod server;
 mod tls;
+mod upkeep;
 mod whole;
 mod world;

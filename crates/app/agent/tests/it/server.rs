@@ -6,7 +6,7 @@ use gw_wire::{
     checkin::{CheckinAnswer, CheckinRequest, Confirmation, Verdict},
     codes::{self, Refusal},
     enrol::{EnrolAnswer, HelloAnswer},
-    envelope::Envelope,
+    envelope::{Envelope, EscrowHeader},
     httpsig::{UnverifiedRequest, sign_answer},
     keys::{Algorithm, KeyId, PublicKey, SigningKey, sha256},
     keyset::{KeySet, KeyUse, RootChange, SignedKeySet, SigningKeyEntry},
@@ -16,7 +16,7 @@ use gw_wire::{
     private::PrivateBody,
     psk::Psk,
     replay::NonceCache,
-    report::{Report, ReportAnswer, ReportRequest},
+    report::{Report, ReportAnswer, ReportBody, ReportRequest},
     seal::{Purpose, RecipientKey},
     server,
     stage::{
@@ -57,6 +57,12 @@ pub(crate) struct Server {
     pub(crate) verdict: Verdict,
     pub(crate) reports: Vec<Report>,
     accepted: u64,
+    /// Secrets that were escrowed, opened, by the key of their report.
+    pub(crate) escrowed: BTreeMap<Uuid, (EscrowHeader, Vec<u8>)>,
+    /// Says that it holds them.
+    pub(crate) vouches: bool,
+    /// How often a report with a secret came.
+    pub(crate) escrow_reports: u32,
     pub(crate) poll_after_seconds: u32,
     /// Operations that were admitted.
     pub(crate) log: Vec<&'static str>,
@@ -90,6 +96,9 @@ impl Server {
             verdict: Verdict::Go,
             reports: Vec::new(),
             accepted: 0,
+            escrowed: BTreeMap::new(),
+            vouches: true,
+            escrow_reports: 0,
             poll_after_seconds: 3600,
             log: Vec::new(),
         }
@@ -225,7 +234,14 @@ impl Server {
             op::REPORT => {
                 self.log.push(op::REPORT);
                 let request: ReportRequest = self.parse_private(op, body, device)?;
+                let mut escrowed = Vec::new();
                 for report in request.reports {
+                    if let ReportBody::Escrow(secret) = &report.body {
+                        self.escrow_reports += 1;
+                        let opened = secret.open(&self.escrow).expect("sealed to this server");
+                        self.escrowed.entry(report.key).or_insert(opened);
+                        escrowed.extend(self.vouches.then_some(report.key));
+                    }
                     let known = self.reports.iter().any(|old| old.key == report.key);
                     assert!(report.sequence <= self.accepted + 1, "in order");
                     self.accepted = self.accepted.max(report.sequence);
@@ -236,6 +252,7 @@ impl Server {
                 ok(&ReportAnswer {
                     v: 1,
                     accepted_through: self.accepted,
+                    escrowed,
                 })
             }
             _ => Err(codes::OPERATION_UNKNOWN),

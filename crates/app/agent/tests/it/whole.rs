@@ -3,7 +3,7 @@
 
 use crate::world::{World, start};
 use chrono::TimeDelta;
-use gw_agent::{AgentStatus, Engine, EngineExit, OrderPhase};
+use gw_agent::{Agent, AgentStatus, Engine, EngineExit, OrderPhase, Verb};
 use gw_engine::{Options, Request, rundir::DirStorage};
 use gw_model::{EventCode, FinalState, ObjectKind, UserResult};
 use gw_platform::{
@@ -24,19 +24,25 @@ use gw_wire::{
 use std::{cell::RefCell, io, path::Path, rc::Rc};
 
 /// The real engine, in this process.
-struct InProcess(Rc<RefCell<FakePc>>);
+pub(crate) struct InProcess(pub(crate) Rc<RefCell<FakePc>>);
 
 impl Engine for InProcess {
     fn run(
         &mut self,
         dir: &Path,
-        go_back: bool,
+        verb: Verb,
         meanwhile: &mut dyn FnMut(),
     ) -> io::Result<EngineExit> {
-        let request = if go_back { Request::Undo } else { Request::Go };
+        let request = match verb {
+            Verb::Go => Request::Go,
+            Verb::Undo => Request::Undo,
+            Verb::Watchdog => Request::Watchdog,
+            Verb::Retire => Request::Retire,
+        };
         let mut storage = DirStorage::open(dir).map_err(io::Error::other)?;
         let mut options = Options::real();
         options.retry_after.clear();
+        options.now = start;
         let mut pc = self.0.borrow_mut();
         let code = match gw_engine::run(&mut *pc, &mut storage, &options, request) {
             Ok(exit) => exit.code(),
@@ -78,14 +84,14 @@ fn join(target: &JoinTarget, secret: &str) -> MachineJoin {
     }
 }
 
-struct Scene {
-    world: World,
-    pc: Rc<RefCell<FakePc>>,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) pc: Rc<RefCell<FakePc>>,
 }
 
 impl Scene {
     /// A device in the source, an order to move it, and a server that prepared both accounts.
-    fn new(target_accepts: bool) -> Self {
+    pub(crate) fn new(target_accepts: bool) -> Self {
         let world = World::new();
         let mut made = sample(Fuse::default(), 2, 6);
         let (source, target) = (made.source.clone(), made.target.clone());
@@ -137,10 +143,14 @@ impl Scene {
         Self { world, pc }
     }
 
-    fn play(&self) -> (AgentStatus, RunReport) {
+    /// An agent with this engine.
+    pub(crate) fn agent(&self, engine: Box<dyn Engine>) -> Agent {
         let psk = self.world.shared.server.borrow().psk.clone();
-        let engine = Box::new(InProcess(self.pc.clone()));
-        let mut agent = self.world.agent_of(Some(psk), engine);
+        self.world.agent_of(Some(psk), engine)
+    }
+
+    fn play(&self) -> (AgentStatus, RunReport) {
+        let mut agent = self.agent(Box::new(InProcess(self.pc.clone())));
         let status = self.world.live(&mut agent, start() + TimeDelta::hours(3));
         let server = self.world.shared.server.borrow();
         let result = server.reports.iter().find_map(|report| match &report.body {

@@ -8,7 +8,11 @@ use gw_engine::{
     rundir::{DirStorage, ResultFile},
 };
 use gw_model::{DeviceFacts, FinalState, OsFacts, RunId, RunKind, StepName, StepState};
-use gw_wire::keys::KeyId;
+use gw_wire::{
+    httpsig::sign_answer,
+    keys::{KeyId, SigningKey},
+    report::ReportAnswer,
+};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -34,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) flip: Cell<Option<Flip>>,
     /// Answer with this instead of the server, unsigned.
     pub(crate) portal: Cell<Option<u16>>,
+    /// Answer reports in the server's place: everything is taken and every secret held.
+    pub(crate) forge: RefCell<Option<Forge>>,
     pub(crate) facts: RefCell<DeviceFacts>,
     pub(crate) engine: RefCell<Script>,
 }
@@ -46,9 +52,21 @@ pub(crate) enum Flip {
     AnswerHeader(usize, usize),
 }
 
+/// Who answers in the server's place.
+pub(crate) enum Forge {
+    /// Nobody that signs.
+    Unsigned,
+    /// Somebody with a key of their own.
+    Signed(SigningKey),
+}
+
 /// What the engine does.
 #[derive(Default)]
 pub(crate) struct Script {
+    /// Everything it was asked for, in order, with the requests that the server had admitted by then.
+    pub(crate) verbs: Vec<(Verb, usize)>,
+    /// What it answers to `retire` next, if not that it is done.
+    pub(crate) retire_fails: u32,
     /// When each start happened (server's time), and whether it was told to go back.
     pub(crate) starts: Vec<(DateTime<Utc>, bool)>,
     /// Ask for the stage package first.
@@ -77,6 +95,7 @@ impl World {
             offline: Cell::new(false),
             flip: Cell::new(None),
             portal: Cell::new(None),
+            forge: RefCell::new(None),
             facts: RefCell::new(facts()),
             engine: RefCell::default(),
         }))
@@ -235,6 +254,11 @@ impl Transport for Net {
                 body: b"<h1>Please sign in</h1>".to_vec(),
             });
         }
+        if op == gw_wire::op::REPORT
+            && let Some(forge) = &*self.0.forge.borrow()
+        {
+            return Ok(forged(forge, op, headers, body, self.0.now()));
+        }
         let (mut body, mut headers) = (body.to_vec(), headers.to_vec());
         match self.0.flip.get() {
             Some(Flip::RequestBody(at)) => {
@@ -271,6 +295,45 @@ impl Transport for Net {
     }
 }
 
+/// What an impostor between agent and server would like the agent to believe.
+fn forged(
+    forge: &Forge,
+    op: &str,
+    headers: &[(&'static str, String)],
+    request: &[u8],
+    now: DateTime<Utc>,
+) -> RawAnswer {
+    let body = serde_json::to_vec(&ReportAnswer {
+        v: 1,
+        accepted_through: u64::MAX,
+        escrowed: vec![escrow_key(1)],
+    })
+    .unwrap();
+    let mut signed = Vec::new();
+    if let Forge::Signed(key) = forge {
+        let borrowed: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let read = gw_wire::server::read("POST", op, &borrowed, request).unwrap();
+        let bound = &read.signature.signature;
+        let made = sign_answer(key, 200, &body, bound, now.timestamp()).unwrap();
+        signed.extend(
+            made.into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+    }
+    RawAnswer {
+        status: 200,
+        headers: signed,
+        body,
+    }
+}
+
+/// Under which key the password of the run of order `n` is escrowed.
+pub(crate) fn escrow_key(n: u64) -> uuid::Uuid {
+    let run = RunId(uuid::Uuid::from_u128(200 + u128::from(n)));
+    let hash = gw_wire::keys::sha256(format!("godwit report escrow {run} 0").as_bytes());
+    uuid::Builder::from_custom_bytes(hash[..16].try_into().unwrap()).into_uuid()
+}
+
 fn flip_text(text: &mut String, at: usize) {
     let mut bytes = std::mem::take(text).into_bytes();
     let at = at % bytes.len();
@@ -284,10 +347,27 @@ impl Engine for Scripted {
     fn run(
         &mut self,
         dir: &Path,
-        go_back: bool,
+        verb: Verb,
         meanwhile: &mut dyn FnMut(),
     ) -> io::Result<EngineExit> {
         let now = self.0.now();
+        let admitted = self.0.server.borrow().log.len();
+        self.0.engine.borrow_mut().verbs.push((verb, admitted));
+        let go_back = match verb {
+            Verb::Go => false,
+            Verb::Undo => true,
+            Verb::Watchdog => return Ok(EngineExit::Stopped),
+            Verb::Retire => {
+                let mut script = self.0.engine.borrow_mut();
+                let fails = script.retire_fails > 0;
+                script.retire_fails = script.retire_fails.saturating_sub(1);
+                return Ok(if fails {
+                    EngineExit::Crashed
+                } else {
+                    EngineExit::Final
+                });
+            }
+        };
         let (wants_stage, crash) = {
             let mut script = self.0.engine.borrow_mut();
             script.starts.push((now, go_back));
