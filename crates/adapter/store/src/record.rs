@@ -25,6 +25,6 @@ pub use directory::{DirectoryRecord, ObjectCounts, StoredObject};
 pub use job::{JobKind, JobMessage, JobRecord, JobState, ProfileRecord, ScheduleRecord};
 pub use journal::{LogChunk, LogRecord};
 pub use licence::{IssuerRecord, LicenceRecord, SeatRecord};
-pub use run::{OutcomeRecord, RunFilter, RunRecord, StepRecord};
+pub use run::{EscrowRecord, OutcomeRecord, RunFilter, RunRecord, StepRecord};
 pub use runbook::{RunbookRecord, RunbookSummary};
 pub use translation::{MatchFilter, MatchOutcome, MatchRecord};

@@ -12,6 +12,7 @@ mod device_view;
 mod devices;
 mod directories;
 mod events;
+mod fallback;
 mod guide;
 mod health;
 mod jobs;
@@ -86,6 +87,7 @@ pub(crate) fn closed() -> OpenApiRouter<App> {
         .merge(batches::routes())
         .merge(batch_devices::routes())
         .merge(devices::routes())
+        .merge(fallback::routes())
         .merge(psks::routes())
         .merge(certificate::routes())
         .merge(licences::routes())

@@ -1,10 +1,11 @@
 //! Devices: found, approved, decided between, rehearsed, taken back.
 
 use crate::{
-    Actor, Ask, Internal, Page, Services, Topic,
+    Actor, Ask, FallbackAdministrator, Internal, Page, Services, Topic,
     agents::{Placed, withdraw},
     batch_csv::{self, CsvImport},
     error::refused,
+    fallback,
     page::Cursor,
 };
 use gw_model::{AgentId, CustomerId, DeviceId, DeviceTrust, RunbookId, fold};
@@ -42,6 +43,8 @@ pub struct DeviceDetail {
     pub runs: Vec<RunRecord>,
     /// Its orders, newest first.
     pub orders: Vec<OrderRecord>,
+    /// Fallback administrators that it escrowed, newest first; never their passwords.
+    pub fallbacks: Vec<FallbackAdministrator>,
 }
 
 /// Something with a device was refused.
@@ -177,6 +180,7 @@ impl Services {
                 .collect(),
             runs: placed.runs.iter().rev().take(20).cloned().collect(),
             orders: tx.orders_of(id, 20).await?,
+            fallbacks: fallback::of_device(&mut tx, customer, id).await?,
             device: placed.device,
         })
     }

@@ -5,6 +5,7 @@ use gw_model::{AgentId, BatchId, DeviceId, DirectoryId, ObjectId, RunbookId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::fallback::FallbackAdministrator;
 use crate::psks::PskPolicy;
 use crate::runs::RunSummary;
 
@@ -82,6 +83,8 @@ pub struct Device {
     pub runs: Vec<RunSummary>,
     /// Counts re-images; a runbook runs once per incarnation.
     pub incarnation: i64,
+    /// Local administrators whose passwords it escrowed, newest first.
+    pub fallback_administrators: Vec<FallbackAdministrator>,
 }
 
 /// A computer object that a device is or was.

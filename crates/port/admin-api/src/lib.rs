@@ -19,6 +19,7 @@ pub mod dashboard;
 pub mod devices;
 pub mod directories;
 pub mod events;
+pub mod fallback;
 pub mod guide;
 pub mod jobs;
 pub mod licences;

@@ -7,6 +7,17 @@ use gw_model::{
 };
 use serde::Serialize;
 
+/// Something a device escrowed, as it came: sealed to the customer's escrow key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscrowRecord {
+    /// The key of the report that brought it.
+    pub report: uuid::Uuid,
+    /// JSON of the protocol's escrowed secret: a header in the clear, the rest sealed.
+    pub sealed: String,
+    /// When it was sealed, by the device.
+    pub at: DateTime<Utc>,
+}
+
 /// One runbook on one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunRecord {

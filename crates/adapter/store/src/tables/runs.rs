@@ -1,7 +1,7 @@
 //! Runs, their steps, their outcome per user, and which reports were adopted.
 
 use crate::{
-    OutcomeRecord, RunFilter, RunRecord, StepRecord, StoreError, Tx,
+    EscrowRecord, OutcomeRecord, RunFilter, RunRecord, StepRecord, StoreError, Tx,
     tx::Query,
     value::{Doc, Row, Value, Word, args},
 };
@@ -255,13 +255,36 @@ impl Tx {
         Ok(())
     }
 
-    /// What a device escrowed, oldest first, sealed.
-    pub async fn escrowed(&mut self, device: DeviceId) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT body FROM escrow WHERE device = $1 ORDER BY at, report";
-        self.rows(sql, args![device])
+    /// Which device escrowed something by this report: a report's key is chosen by its device.
+    pub async fn escrowed_by(
+        &mut self,
+        report: uuid::Uuid,
+    ) -> Result<Option<DeviceId>, StoreError> {
+        let row = self
+            .row("SELECT device FROM escrow WHERE report = $1", args![report])
+            .await?;
+        row.as_ref().map(Row::first).transpose()
+    }
+
+    /// What a device of a customer escrowed, newest first, sealed.
+    pub async fn escrowed(
+        &mut self,
+        customer: CustomerId,
+        device: DeviceId,
+    ) -> Result<Vec<EscrowRecord>, StoreError> {
+        let sql = "SELECT report, body, at FROM escrow WHERE customer = $1 AND device = $2 \
+                   ORDER BY at DESC, report DESC";
+        self.rows(sql, args![customer, device])
             .await?
             .iter()
-            .map(Row::first)
+            .map(|row| {
+                let mut c = row.columns();
+                Ok(EscrowRecord {
+                    report: c.take()?,
+                    sealed: c.take()?,
+                    at: c.take()?,
+                })
+            })
             .collect()
     }
 }

@@ -4,6 +4,7 @@ use gw_admin_api::devices::{
     Agent, Device, DeviceBatch, DeviceComputer, DeviceFacts, DeviceSummary, Eligibility,
     EligibilityDecision, TrustState,
 };
+use gw_admin_api::fallback::FallbackAdministrator;
 use gw_model::DeviceTrust;
 use gw_runbook::Decision;
 use gw_services::DeviceDetail;
@@ -44,6 +45,15 @@ pub(super) fn device(detail: DeviceDetail) -> Device {
         eligibility: detail.eligibility.into_iter().map(eligibility).collect(),
         runs: detail.runs.into_iter().map(runs::summary).collect(),
         incarnation,
+        fallback_administrators: detail.fallbacks.into_iter().map(fallback).collect(),
+    }
+}
+
+fn fallback(held: gw_services::FallbackAdministrator) -> FallbackAdministrator {
+    FallbackAdministrator {
+        run_id: held.run,
+        account: held.account,
+        escrowed_at: held.escrowed_at,
     }
 }
 

@@ -6,6 +6,7 @@ mod api;
 mod browser;
 mod coverage;
 mod directory;
+mod fallback;
 mod harness;
 mod hostile;
 mod openapi;

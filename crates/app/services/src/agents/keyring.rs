@@ -172,7 +172,8 @@ impl Services {
         SigningKey::from_pkcs8(&pkcs8).map_err(|error| Internal(Box::new(error)))
     }
 
-    fn open_escrow(&self, key: &CustomerKey) -> Result<RecipientKey, Internal> {
+    /// The private half of an escrow key.
+    pub(crate) fn open_escrow(&self, key: &CustomerKey) -> Result<RecipientKey, Internal> {
         let context = key_context(key.customer, &key.key_id);
         let private = self.sealer.open(&context, &key.sealed_private)?;
         let public = decode(&key.public_key).unwrap_or_default();

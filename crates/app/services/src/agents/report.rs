@@ -16,16 +16,19 @@ use gw_store::{
 };
 use gw_wire::{
     PROTOCOL_VERSION, codes,
-    envelope::Proof,
+    envelope::{Escrowed, Proof},
     op,
     order::OrderHeader,
     report::{ProgressEntry, Report, ReportAnswer, ReportBody, ReportRequest, RunReport},
     seal::Purpose,
 };
 use std::{collections::BTreeSet, sync::Arc};
+use zeroize::Zeroizing;
 
 /// The longest list of progress entries after unpacking, in bytes.
 const ENTRIES: usize = 16 << 20;
+/// The longest escrowed secret with its header, in bytes.
+const SECRET: usize = 64 << 10;
 /// Reports taken from one request; the agent sends the rest in the next.
 const AT_ONCE: usize = 500;
 
@@ -45,6 +48,7 @@ enum Taken {
         report: Box<RunReport>,
         order: Box<OrderHeader>,
     },
+    /// A secret that this customer's key opens.
     Escrow {
         body: String,
     },
@@ -86,21 +90,27 @@ impl Services {
             .write(Lane::Agents, async move |tx: &mut Tx| {
                 let mut adopted = Adopted::default();
                 for (key, at, _, taken) in &taken {
-                    if tx
+                    let new = tx
                         .adopt_report(agent.device, &format!("{}/{key}", agent.id), now)
-                        .await?
-                    {
-                        adopt(tx, &agent, *key, *at, taken, &mut adopted).await?;
+                        .await?;
+                    match taken {
+                        Taken::Escrow { body } => {
+                            escrow(tx, &agent, *key, *at, body, &mut adopted).await?;
+                        }
+                        taken if new => adopt(tx, &agent, *at, taken, &mut adopted).await?,
+                        _ => {}
                     }
                 }
                 adopted.keep_lines(tx, &agent).await?;
                 Ok::<Adopted, StoreError>(adopted)
             })
             .await?;
+        let escrowed = adopted.escrowed.clone();
         self.tell_listeners(&contact.agent.record, adopted).await?;
         json(&ReportAnswer {
             v: PROTOCOL_VERSION,
             accepted_through,
+            escrowed,
         })
     }
 
@@ -138,6 +148,8 @@ struct Adopted {
     lines: Vec<LogRecord>,
     runs: BTreeSet<RunId>,
     ended: bool,
+    /// Reports whose secrets are held.
+    escrowed: Vec<uuid::Uuid>,
 }
 
 impl Adopted {
@@ -226,11 +238,30 @@ fn take_apart(ring: &Arc<KeyRing>, agent: &AgentRecord, report: Report) -> Taken
             },
             None => unreadable("its order was not signed here", Some(result.run)),
         },
-        ReportBody::Escrow(escrowed) => match serde_json::to_string(&escrowed) {
-            Ok(body) => Taken::Escrow { body },
-            Err(_) => unreadable("the escrowed secret cannot be kept", None),
+        ReportBody::Escrow(escrowed) => match worth_keeping(ring, agent, &escrowed) {
+            Some(body) => Taken::Escrow { body },
+            None => unreadable(
+                "a secret is sealed to another key than this customer's, or is another device's",
+                None,
+            ),
         },
     }
+}
+
+/// An escrowed secret as it is kept: as it came. It is opened once, to be sure that it can be when
+/// it is needed, and what was inside is forgotten.
+fn worth_keeping(ring: &KeyRing, agent: &AgentRecord, escrowed: &Escrowed) -> Option<String> {
+    if escrowed.sealed.ciphertext.len() + escrowed.header.len() > SECRET {
+        return None;
+    }
+    let (header, secret) = ring
+        .escrow
+        .iter()
+        .rev()
+        .find_map(|key| escrowed.open(key).ok())?;
+    drop(Zeroizing::new(secret));
+    let own = header.customer == agent.customer && header.device == agent.device;
+    own.then(|| serde_json::to_string(escrowed).ok())?
 }
 
 /// The order that a proof proves: signed by a key of this customer, now or earlier, for this agent.
@@ -265,17 +296,35 @@ fn worded(code: EventCode, detail: &str) -> String {
     }
 }
 
-async fn adopt(
+/// Keeps a secret once, however often its report comes, and says so each time: the answer may have
+/// been lost on its way.
+async fn escrow(
     tx: &mut Tx,
     agent: &AgentRecord,
     key: uuid::Uuid,
+    at: DateTime<Utc>,
+    body: &str,
+    adopted: &mut Adopted,
+) -> Result<(), StoreError> {
+    tx.add_escrow(key, agent.customer, agent.device, body, at)
+        .await?;
+    // Under another device's key nothing was kept: that one's secret stays.
+    if tx.escrowed_by(key).await? == Some(agent.device) {
+        adopted.escrowed.push(key);
+    }
+    Ok(())
+}
+
+async fn adopt(
+    tx: &mut Tx,
+    agent: &AgentRecord,
     at: DateTime<Utc>,
     taken: &Taken,
     adopted: &mut Adopted,
 ) -> Result<(), StoreError> {
     match taken {
         Taken::Line(line) | Taken::Unreadable(line) => adopted.lines.push(line.clone()),
-        Taken::Told => {}
+        Taken::Told | Taken::Escrow { .. } => {}
         Taken::Started { run, order, at } => {
             let Some(mut record) = run_of(tx, agent, *run, order).await? else {
                 return Ok(());
@@ -306,10 +355,6 @@ async fn adopt(
             conclude(tx, agent, record, report, at, adopted).await?;
             adopted.runs.insert(report.run);
             adopted.ended = true;
-        }
-        Taken::Escrow { body } => {
-            tx.add_escrow(key, agent.customer, agent.device, body, at)
-                .await?
         }
     }
     Ok(())
