@@ -60,6 +60,13 @@ function device(s, one) {
       : [],
     runs: s.runs.filter((run) => run.summary.device_id === one.id).map((run) => run.summary),
     incarnation: 1,
+    fallback_administrators: s.runs
+      .filter((run) => run.summary.device_id === one.id && run.summary.kind === "run")
+      .map((run) => ({
+        run_id: run.summary.id,
+        account: "GodwitFallback",
+        escrowed_at: run.summary.started_at ?? run.summary.ordered_at,
+      })),
   };
 }
 
@@ -87,6 +94,11 @@ export const ROUTES = [
   ],
   ["POST", `${C}/devices/approve/import`, () => ({ ok: true, lines: 1, added: 1, unchanged: 0, errors: [] })],
   ["GET", `${C}/devices/:device`, ({ s, params }) => device(s, find(s.devices, params.device))],
+  [
+    "POST",
+    `${C}/devices/:device/fallback-administrators/:run/reveal`,
+    () => ({ account: "GodwitFallback", password: "Kd7mP-mock2-Secre-tzQ4x-mock9" }),
+  ],
   ["GET", `${C}/psks`, ({ s }) => whole(s.psks)],
   [
     "POST",

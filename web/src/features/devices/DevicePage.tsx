@@ -17,6 +17,7 @@ import { RunTable } from "../runs/RunTable";
 import { Agents } from "./Agents";
 import { MoveBox, RehearseBox } from "./DeviceActions";
 import { Outcome } from "./DevicesPage";
+import { Fallback } from "./Fallback";
 import { approve, useDevice } from "./queries";
 import { text } from "./text";
 
@@ -86,6 +87,7 @@ function Content({ device }: { device: Device }) {
         <RehearseBox device={device} />
       </div>
       <Agents device={device} />
+      <Fallback device={device} />
       <section className="stack tight">
         <h2>{text.runs}</h2>
         {device.runs.length > 0 ? (

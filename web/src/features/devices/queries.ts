@@ -1,7 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, must } from "../../api/client";
 import { usePages } from "../../api/pages";
-import type { ApproveResult, Device, DeviceSummary, Id, Page, RunSummary, TrustState } from "../../api/types";
+import type {
+  ApproveResult,
+  Device,
+  DeviceSummary,
+  Id,
+  Page,
+  RevealedPassword,
+  RunSummary,
+  TrustState,
+} from "../../api/types";
 import { useCustomer } from "../../app/session";
 
 export type DeviceFilter = { q: string; trust: TrustState | ""; directory: Id | "" };
@@ -69,6 +78,14 @@ export const runAgain = (customer: Id, device: Id, runbook_id: Id) =>
     api.POST("/customers/{customer}/devices/{device}/run-again", {
       ...one(customer, device),
       body: { runbook_id },
+    }),
+  );
+
+export const revealFallback = (customer: Id, device: Id, run: Id, reason: string) =>
+  must<RevealedPassword>(
+    api.POST("/customers/{customer}/devices/{device}/fallback-administrators/{run}/reveal", {
+      params: { path: { customer, device, run } },
+      body: { reason },
     }),
   );
 

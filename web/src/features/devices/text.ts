@@ -70,6 +70,18 @@ export const text = {
   revokeTitle: "Revoke this device's agent?",
   revokeText: "Its key is not believed any more; it gets no orders and has to enrol again.",
   approveOne: "Approve",
+  fallback: "Fallback administrator",
+  noFallback:
+    "No password is held for this device. A run that leaves a directory makes a local administrator first, if its runbook says so on the tab Startup.",
+  toRunbooks: "Open the runbooks",
+  fallbackColumns: { account: "Account", run: "Made by", since: "Password held since", action: "Action" },
+  fallbackRun: "Run",
+  reveal: "Show password",
+  revealTitle: (account: string, device: string) => `Password of ${account} on ${device}`,
+  reason: "Why it is needed",
+  reasonHint: "Who asks, when and why is kept in the audit trail.",
+  revealed: "Sign in at the device with this account. It is switched off some days after the run.",
+  password: "Password",
   history: "Computer objects",
   historyColumns: {
     directory: "Directory",

@@ -14,9 +14,10 @@ export const text = {
   prevent: "Deny sign-in to the users that are moved",
   preventHint: "Independent of the notice. Lifted when the run ends, however it ends.",
   fallback: "Make a local administrator for recovery",
-  fallbackHint: "A way in that needs no directory.",
+  fallbackHint:
+    "A way in that needs no directory. The run waits until the server holds its password; the page of the device shows it.",
   fallbackName: "Account name",
-  fallbackDays: "Days until it is removed",
+  fallbackDays: "Days until it is switched off",
   script: "Run a package before anything changes",
   scriptHint: "For instance to remove the source's endpoint protection.",
   scriptName: "Name",
