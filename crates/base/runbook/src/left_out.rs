@@ -45,12 +45,6 @@ impl Runbook {
             "the lock screen keeps its picture during a run",
         );
         say(
-            startup.fallback_administrator.is_some(),
-            false,
-            "startup.fallback_administrator",
-            "no fallback administrator is made; see that a local account can sign in on each device",
-        );
-        say(
             startup.pre_script.is_some(),
             true,
             "startup.pre_script",
@@ -120,7 +114,6 @@ mod tests {
         let mut runbook = Runbook::new("Head office", [directory(1)].into(), directory(2));
         runbook.startup.interaction = Interaction::Silent;
         runbook.startup.set_in_progress_image = false;
-        runbook.startup.fallback_administrator = None;
         runbook
     }
 
@@ -138,7 +131,7 @@ mod tests {
         let mut runbook = silent();
         runbook.startup = crate::Startup::default();
         let gaps = runbook.left_out();
-        assert_eq!(gaps.len(), 3, "{gaps:?}");
+        assert_eq!(gaps.len(), 2, "{gaps:?}");
         assert!(gaps.iter().all(|gap| !gap.stops));
     }
 

@@ -6,6 +6,7 @@ and the ones that must have happened are demanded by `facts`.
 """
 
 import re
+import struct
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -61,6 +62,7 @@ LISTED_KEYS = {
     "SAM": [r"sam\\domains\\(builtin|account)\\aliases\\members\\.*"],
     "USER": [],
 }
+_USERS = "SAM\\Domains\\Account\\Users"
 
 
 @dataclass
@@ -96,10 +98,14 @@ def compare(kind, old, new, expected, facts, plan=None, areas=None):
         told.faults.append(("", f"cannot be read after the run: {error}"))
         return told
     told.counts["hives"] += 1
-    lists = {name: table.get(kind, []) if expected else [] for name, table in
+    lists = {name: list(table.get(kind, [])) if expected else [] for name, table in
              (("keys", LISTED_KEYS), ("values", LISTED_VALUES))}
     if areas:
         lists = {name: [one for one in listed if not _of_areas(one)] for name, listed in lists.items()}
+    if kind == "SAM" and facts.get("account"):
+        lists["keys"] += _account_keys(after, facts["account"])
+        lists["values"] += _account_values(after, facts["account"])
+        told.faults += [("account", what) for what in _account(before, after, facts)]
     moved = _moved(before, after, expected.pairs if expected else {}, plan)
     aside = ASIDE.get(kind, [])
     for path, key in before.items():
@@ -151,6 +157,63 @@ def _rights(told, before, after, areas):
         for sid in sorted(wanted.keys() | have.keys())
         if wanted.get(sid) != have.get(sid)
     ]
+
+
+def _rid(keys, name):
+    """The number of a local account: the type of the default value of its name's key."""
+    for path, key in keys.items():
+        if path.lower() == f"{_USERS}\\Names\\{name}".lower():
+            return next(iter(key.values.values()))[0]
+    return None
+
+
+def _account_keys(keys, name):
+    """Keys that the fallback administrator may add."""
+    rid = _rid(keys, name)
+    if rid is None:
+        return []
+    group = r"sam\\domains\\builtin\\aliases\\members(\\.*)?"
+    return [re.escape(f"{_USERS}\\Names\\{name}".lower()), re.escape(f"{_USERS}\\{rid:08x}".lower()), group]
+
+
+def _account_values(keys, name):
+    """Values that it may change: its own, the counters, the group of administrators."""
+    rid = _rid(keys, name)
+    if rid is None:
+        return []
+    return [
+        (re.escape(f"{_USERS}\\{rid:08x}".lower()), r"[fv]"),
+        (re.escape("sam\\domains\\account"), r"f"),
+        (re.escape(_USERS.lower()), r""),
+        (re.escape("sam\\domains\\builtin\\aliases\\00000220"), r"c"),
+        (r"sam\\domains\\builtin\\aliases\\members(\\.*)?", r".*"),
+    ]
+
+
+def _account(before, after, facts):
+    """Where the fallback administrator must stand: `account_is` on, off (or never made), or any."""
+    name, wanted = facts["account"], facts.get("account_is", "any")
+    rid = _rid(after, name)
+    if rid is None:
+        return [f"{name} was not made"] if wanted == "on" else []
+    f = after[f"{_USERS}\\{rid:08X}"].values["F"][1]
+    disabled = bool(struct.unpack_from("<H", f, 0x38)[0] & 1)
+    machine = after["SAM\\Domains\\Account"].values["V"][1][-24:]
+    sid = machine[:1] + bytes([machine[1] + 1]) + machine[2:] + struct.pack("<I", rid)
+    group = after["SAM\\Domains\\Builtin\\Aliases\\00000220"].values["C"][1]
+    start, length = struct.unpack_from("<II", group, 0x28)
+    member = sid in group[0x34 + start : 0x34 + start + length]
+    if wanted == "on" and (disabled or not member):
+        return [f"{name} is {'switched off' if disabled else 'no administrator'}"]
+    if wanted == "off" and (member or not disabled):
+        return [f"{name} is {'still an administrator' if member else 'still switched on'}"]
+    # Compared without rules, the group is what it was.
+    old = before["SAM\\Domains\\Builtin\\Aliases\\00000220"].values["C"][1]
+    at, size = struct.unpack_from("<II", old, 0x28)
+    mine, theirs = group[0x34 + start : 0x34 + start + length], old[0x34 + at : 0x34 + at + size]
+    if wanted != "on" and mine != theirs:
+        return ["the members of Administrators are not those from before"]
+    return []
 
 
 def _moved(before, after, pairs, plan):

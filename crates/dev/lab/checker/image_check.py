@@ -4,14 +4,16 @@
     image_check.py snapshot IMAGE -o SNAP
     image_check.py compare --before SNAP --after IMAGE --map MAP.csv --mode replace
                            [--ignore PATTERN]… [--facts FACTS.json] [--json FILE]
-    image_check.py equal A B [--json FILE]      A, B: images or snapshots
+    image_check.py equal A B [--account NAME [--account-off]] [--json FILE]
+                                                A, B: images or snapshots
     image_check.py plant --before SNAP --after IMAGE --map MAP.csv --mode replace …
     image_check.py self-test IMAGE --map MAP.csv    no product needed: Python migrates a copy
 
 `compare` demands, for every name on the volume and the root: in scope, exactly the
 descriptor that the rules give for the one before; everything else, and everything in
 ignored areas, byte for byte as it was. A record with one name in an ignored area is
-ignored. `equal` demands the same of two volumes without any rule (undo, power cut).
+ignored. `equal` demands the same of two volumes without any rule (undo, power cut);
+what SAM keeps of one local account may differ, as its password and times do.
 `plant` damages copies of the finished volume and demands that each damage is found.
 Left aside: timestamps of folders and records, and our state folder.
 Exit 0: nothing wrong. 1: something is wrong. 2: bad call.
@@ -329,6 +331,8 @@ def parser():
     three.add_argument("right")
     three.add_argument("--state", action="append")
     three.add_argument("--parked-logs", action="store_true", help="logs of hives may be set aside in our folder")
+    three.add_argument("--account", help="a local account that may differ, or be new in RIGHT")
+    three.add_argument("--account-off", action="store_true", help="it must be switched off and no administrator")
     three.add_argument("--json")
     four = verbs.add_parser("self-test")
     four.add_argument("image")
@@ -348,7 +352,10 @@ def main():
         return 0
     if arguments.verb == "equal":
         state = tuple(arguments.state or [image_rules.STATE_FOLDER])
-        pair = Comparison(load(arguments.left), load(arguments.right), image_rules.Scope([]), state=state)
+        facts = {"account": arguments.account, "account_is": "off" if arguments.account_off else "any"}
+        pair = Comparison(
+            load(arguments.left), load(arguments.right), image_rules.Scope([]), facts=facts, state=state
+        )
         pair.parked_logs = arguments.parked_logs
         return pair.run().report(arguments.json)
     if arguments.verb in ("plant", "self-test"):

@@ -7,6 +7,9 @@ use crate::forest::{Forests, SideFacts};
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
+/// The fallback administrator that the lab's runbook asks for, as every new one does.
+const FALLBACK: &str = "GodwitFallback";
+
 /// A migrated device: every file, every key, the secret, the group.
 pub(crate) fn migrated(
     options: &Options,
@@ -68,7 +71,11 @@ pub(crate) fn restored(
     device: &Device,
     result: &mut DeviceResult,
 ) -> Result<()> {
-    let mut equal = checker(options, "image_check.py").arg("equal");
+    // Nothing is deleted: the fallback administrator stays, switched off.
+    let mut equal = checker(options, "image_check.py")
+        .arg("equal")
+        .args2("--account", FALLBACK)
+        .arg("--account-off");
     if result.result == "returned" {
         // The new join of the source rewrote the machine hives, and their logs with them.
         equal = equal.arg("--parked-logs");
@@ -97,6 +104,7 @@ pub(crate) fn equal(
 ) -> Result<()> {
     let (fine, said) = checker(options, "image_check.py")
         .arg("equal")
+        .args2("--account", FALLBACK)
         .arg(left.disk())
         .arg(right.disk())
         .said()?;
@@ -296,6 +304,8 @@ fn write_facts(forests: &Forests, device: &Device, side: &str) -> Result<PathBuf
         },
         "machine_sid": machine,
         "areas": areas(&facts, device),
+        "account": FALLBACK,
+        "account_is": "on",
     });
     let path = device.dir.join("facts.json");
     fs::write(&path, serde_json::to_vec_pretty(&value)?)?;
