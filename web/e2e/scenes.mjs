@@ -66,6 +66,19 @@ const SCENES = {
       await page.getByText("Nothing was stored").first().waitFor();
     },
   },
+  "password-shown": {
+    covers: true,
+    at: "/runs",
+    play: async (page) => {
+      // A device that has run, by way of its run.
+      await first(page, "/runs");
+      await page.locator('main a[href^="/devices/"]').first().click();
+      await page.getByRole("button", { name: "Show password" }).first().click();
+      await page.getByLabel("Why it is needed").fill("Held, and nobody can sign in");
+      await page.getByRole("dialog").getByRole("button", { name: "Show password" }).click();
+      await page.locator("[data-copy=Password]").waitFor();
+    },
+  },
   conflict: {
     at: "/devices?trust=conflict",
     play: async (page) => {

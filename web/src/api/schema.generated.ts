@@ -371,6 +371,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customers/{customer}/devices/{device}/fallback-administrators/{run}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows the password of the fallback administrator that a run made on a device. The audit trail
+         *     keeps who saw it and why.
+         */
+        post: operations["reveal_fallback_administrator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers/{customer}/devices/{device}/move": {
         parameters: {
             query?: never;
@@ -1698,6 +1718,8 @@ export interface components {
             computers: components["schemas"]["DeviceComputer"][];
             /** @description What each runbook of its batch would do now, and why. */
             eligibility: components["schemas"]["Eligibility"][];
+            /** @description Local administrators whose passwords it escrowed, newest first. */
+            fallback_administrators: components["schemas"]["FallbackAdministrator"][];
             /**
              * Format: int64
              * @description Counts re-images; a runbook runs once per incarnation.
@@ -1929,6 +1951,21 @@ export interface components {
             row: components["schemas"]["TranslationRow"];
             /** @description The sentences, in the order in which the decision was made. */
             sentences: string[];
+        };
+        /**
+         * @description A local administrator that a run made on a device. Its password is kept sealed and shown by the
+         *     route `reveal` only.
+         */
+        FallbackAdministrator: {
+            /** @description The account's name. */
+            account: string;
+            /**
+             * Format: date-time
+             * @description When the device escrowed the password.
+             */
+            escrowed_at: string;
+            /** @description The run that made it. */
+            run_id: string;
         };
         /** @description One field at fault. */
         FieldError: {
@@ -3044,6 +3081,21 @@ export interface components {
         ResolveConflict: {
             /** @description The agent to keep; the key of every other is revoked. */
             keep_agent_id: string;
+        };
+        /** @description Asks for a password. */
+        RevealInput: {
+            /** @description Why it is needed, 1 to 500 characters; the audit trail keeps it. */
+            reason: string;
+        };
+        /** @description A password. Whoever asked for it, and why, is in the audit trail. */
+        RevealedPassword: {
+            /** @description The account's name. */
+            account: string;
+            /**
+             * Format: password
+             * @description Its password.
+             */
+            password: string;
         };
         /** @description Everything about one run. */
         Run: {
@@ -4503,6 +4555,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description Why it was not done */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reveal_fallback_administrator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer: string;
+                device: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealedPassword"];
                 };
             };
             /** @description Why it was not done */
