@@ -13,6 +13,7 @@ mod kerberos;
 mod machine;
 mod membership;
 mod mount;
+mod name;
 mod profiles;
 mod registry;
 mod rights;

@@ -315,6 +315,14 @@ fn membership(order: &OrderFile, survey: &Survey, stage: &StageFile) -> [Step; 2
     if settings.join != JoinKind::None
         && let (Some(target), Some(secret)) = (&stage.target, &stage.secret)
     {
+        // Between leaving and joining: a member that is renamed first would be
+        // locked out of its source if the power failed before it leaves, and one
+        // that is renamed last joins an account that it is not called by. No
+        // restart of its own: a join takes the name that waits for one
+        // (NETSETUP_JOIN_WITH_NEW_NAME, windows.md 3.2 and 3.3; a blob brings the
+        // same name, a package is worked off while Windows starts), so name and
+        // membership become true in the same start.
+        join.extend(new_name(survey, stage).map(Planned::from));
         join.push(restart(
             Change::Join {
                 target: target.clone(),
@@ -324,6 +332,15 @@ fn membership(order: &OrderFile, survey: &Survey, stage: &StageFile) -> [Step; 2
         ));
     }
     [(StepName::Leave, leave), (StepName::Join, join)].map(|(name, changes)| Step { name, changes })
+}
+
+/// The name that the target knows the device by, if it is another one.
+pub(crate) fn new_name(survey: &Survey, stage: &StageFile) -> Option<Change> {
+    let (from, to) = (&survey.facts.computer_name, stage.computer_name.as_ref()?);
+    (!from.eq_ignore_ascii_case(to)).then(|| Change::Rename {
+        from: from.clone(),
+        to: to.clone(),
+    })
 }
 
 /// Users whose profiles change hands: a registered profile and a pair.

@@ -102,6 +102,7 @@ pub fn stage_file(
         pairs,
         target: package.join.as_ref().map(join_target).transpose()?,
         secret: package.join.as_ref().map(|_| id.clone()),
+        computer_name: package.join.as_ref().map(|join| join.computer_name.clone()),
         return_grade: match package.return_grade {
             WireGrade::Auto => ReturnGrade::Auto,
             WireGrade::Assisted => ReturnGrade::Assisted,
@@ -147,9 +148,6 @@ pub fn fallback_days(body: &OrderBody) -> Option<i64> {
 fn settings(runbook: &Runbook) -> Result<Settings, DeliverError> {
     if let Some(gap) = runbook.left_out().into_iter().find(|gap| gap.stops) {
         return Err(DeliverError::LeftOut(gap.message));
-    }
-    if runbook.device_state.rename.is_some() {
-        return Err(DeliverError::Unsupported("a new computer name"));
     }
     let defaults = Settings::default();
     let areas = &runbook.permission_updates.areas;

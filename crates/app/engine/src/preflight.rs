@@ -3,12 +3,12 @@
 
 use gw_model::RunKind;
 use gw_platform::{
-    Facts, HiveState, Ignored, JoinState, JoinTarget, Pending, Profile, ProfileHealth, Reach,
-    SidText,
+    Change, Facts, HiveState, Ignored, JoinState, JoinTarget, Pending, Profile, ProfileHealth,
+    Reach, SidText,
 };
 use gw_runbook::{LeaveFrom, PermissionMode};
 
-use crate::compile::users;
+use crate::compile::{new_name, users};
 use crate::journal::{Finding, Severity, Survey};
 use crate::rundir::{JoinKind, OrderFile, ReturnGrade, StageFile};
 
@@ -153,6 +153,7 @@ pub fn staged(
         out.extend(hives(order, survey, stage));
     }
     out.extend(joining(order, stage, reach));
+    out.extend(naming(order, survey, stage));
     if order.settings.leave != LeaveFrom::None
         && matches!(
             survey.join,
@@ -323,6 +324,53 @@ fn joining(order: &OrderFile, stage: &StageFile, reach: &Reach) -> Option<Findin
             "check name resolution, routes and firewalls between the device and the target",
         )),
     }
+}
+
+/// Whether the device can be called what the target calls it.
+fn naming(order: &OrderFile, survey: &Survey, stage: &StageFile) -> Option<Finding> {
+    let Some(Change::Rename { from, to }) = new_name(survey, stage) else {
+        return None;
+    };
+    if order.settings.join == JoinKind::None {
+        return None;
+    }
+    if let Err(error) = gw_runbook::check_computer_name(&to) {
+        return Some(blocks(
+            "computer_name",
+            format!("{from} cannot be renamed to {to:?}: {error}"),
+            "correct the pattern for new names in the runbook",
+        ));
+    }
+    let account = stage
+        .target
+        .as_ref()
+        .and_then(JoinTarget::active_directory)
+        .map(|ad| &ad.account_name)
+        .filter(|account| !account.eq_ignore_ascii_case(&format!("{to}$")));
+    if let Some(account) = account {
+        return Some(blocks(
+            "computer_name",
+            format!("{from} would be renamed to {to}, but its account in the target is {account}"),
+            "stage the device again",
+        ));
+    }
+    let stays = order.settings.leave == LeaveFrom::None;
+    if stays && !matches!(survey.join, JoinState::Workgroup { .. }) {
+        return Some(blocks(
+            "computer_name",
+            format!(
+                "{from} would be renamed to {to} while it is in {}",
+                survey.join.describe()
+            ),
+            "let the runbook leave that directory, or keep the name",
+        ));
+    }
+    Some(finding(
+        Severity::Info,
+        "computer_name",
+        format!("{from} is renamed to {to}"),
+        "",
+    ))
 }
 
 fn way_back(order: &OrderFile, stage: &StageFile) -> Finding {

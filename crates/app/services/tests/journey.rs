@@ -4,7 +4,7 @@ mod support;
 
 use chrono::TimeDelta;
 use gw_model::{DeviceTrust, FinalState, ObjectKind, PskPolicy, RunKind, RunState};
-use gw_services::{Ask, AuditFilter, GuideState, LogFilter};
+use gw_services::{Ask, AuditFilter, GuideState, LogFilter, RunbookDraft};
 use gw_store::{DeviceFilter, ScopeMode};
 use gw_wire::{checkin::Verdict, op, order::OrderKind};
 use support::{
@@ -231,6 +231,87 @@ fn assert_no_secret(server: &Server) {
             );
         }
     }
+}
+
+/// A device of a runbook that renames, with its order.
+async fn renamed(server: &Server, pattern: &str) -> (Agent, support::agent::Ordered) {
+    let pc = server.directories.add(SOURCE, ObjectKind::Computer, "PC-1");
+    server.directories.add(TARGET, ObjectKind::User, "ann");
+    let mut at = server.furnished().await;
+    server.licence(at.customer, 1).await;
+    let mut document = support::document("Renames", at.source, at.target);
+    document.device_state.rename = Some(pattern.to_owned());
+    let draft = RunbookDraft {
+        document: serde_json::to_value(document).unwrap(),
+        join_password: Some("join-secret-join-secret".into()),
+        return_password: None,
+    };
+    let services = &server.services;
+    let made = services.create_runbook(&actor(), at.customer, draft).await;
+    at.runbook = made.unwrap().runbook.id;
+    let batch = at.batch("Pilot", ScopeMode::AllExcept);
+    services
+        .create_batch(&actor(), at.customer, batch)
+        .await
+        .unwrap();
+    let psk = server.psk(at.customer, PskPolicy::FirstClaim).await;
+    let mut agent = Agent::new(&psk, "PC-1", &pc);
+    agent.enrol(server).await.unwrap();
+    let (_, mut orders) = agent.checkin(server).await.unwrap();
+    (agent, orders.remove(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drawn_name_is_drawn_again_when_it_is_taken() {
+    let server = Server::new().await;
+    let (agent, order) = renamed(&server, "W-%RAND:6%").await;
+    server.directories.taken.lock().unwrap().0 = 3;
+    let join = agent.stage(&server, &order, &[]).await.unwrap().join;
+    let join = join.unwrap();
+    let asked = server.directories.taken.lock().unwrap().1.clone();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(join.computer_name, asked[3]);
+    assert_eq!(join.account, format!("{}$", asked[3]));
+    let others: std::collections::BTreeSet<_> = asked.iter().collect();
+    assert_eq!(others.len(), 4, "each draw is another one: {asked:?}");
+    // Asked again, it is the same account: it is kept with the run.
+    let again = agent.stage(&server, &order, &[]).await.unwrap().join;
+    assert_eq!(again.unwrap().computer_name, asked[3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_not_drawn_or_never_free_is_refused_in_words() {
+    for (pattern, tries) in [("PC-%SERIAL%", 1), ("W-%RAND:6%", 10)] {
+        let server = Server::new().await;
+        let (agent, order) = renamed(&server, pattern).await;
+        server.directories.taken.lock().unwrap().0 = 99;
+        let error = agent.stage(&server, &order, &[]).await.unwrap_err();
+        assert_eq!(error, refused(409, "stage-refused"), "{pattern}");
+        let asked = server.directories.taken.lock().unwrap().1.len();
+        assert_eq!(asked, tries, "{pattern}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drawn_name_never_takes_over_an_account() {
+    let server = Server::new().await;
+    // Every name but one is there already, and the runbook allows reuse.
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345678".chars() {
+        let name = format!("W-{last}");
+        server
+            .directories
+            .add(TARGET, ObjectKind::Computer, &name);
+    }
+    let (agent, order) = renamed(&server, "W-%RAND:1%").await;
+    match agent.stage(&server, &order, &[]).await {
+        Ok(package) => assert_eq!(package.join.unwrap().computer_name, "W-9"),
+        Err(error) => assert_eq!(error, refused(409, "stage-refused")),
+    }
+    let done = server.directories.done.lock().unwrap().clone();
+    assert!(
+        done.iter().all(|line| line.starts_with("prepare W-9 ")),
+        "{done:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

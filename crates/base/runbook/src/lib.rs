@@ -30,6 +30,6 @@ pub use eligible::{
 };
 pub use experience::{Dialog, Texts, UserExperience};
 pub use left_out::LeftOut;
-pub use naming::{NameError, check_computer_name, computer_name};
+pub use naming::{NameError, check_computer_name, computer_name, draws_names};
 pub use permissions::{Area, DEFAULT_IGNORED, PermissionMode, PermissionUpdates, RemoteShare};
 pub use startup::{FallbackAdministrator, Interaction, Script, Startup};

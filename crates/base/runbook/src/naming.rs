@@ -102,6 +102,12 @@ pub fn computer_name(
     Ok(name)
 }
 
+/// Whether `pattern` draws a part of the name, so that asking again gives another one.
+#[must_use]
+pub fn draws_names(pattern: &str) -> bool {
+    parse(pattern).is_ok_and(|parts| parts.iter().any(|part| matches!(part, Part::Random(_))))
+}
+
 fn usable_serial(serial: &str) -> Result<Vec<char>, NameError> {
     const FILLERS: [&str; 6] = [
         "to be filled by o.e.m.",
@@ -177,6 +183,10 @@ mod tests {
             "LAPTOP-EFGHIJKL"
         );
         assert_eq!(name("W-%RAND:4%", "").unwrap(), "W-BCDE");
+        assert!(draws_names("W-%RAND:4%") && draws_names("%SERIAL%%RAND:2%"));
+        for pattern in ["PC-%SERIAL%", "%RAND:15%", "PC-RAND"] {
+            assert!(!draws_names(pattern), "{pattern}");
+        }
         assert!(matches!(
             name("%SERIAL%", "Default string"),
             Err(NameError::FillerSerial(_))

@@ -4,7 +4,7 @@
 
 use gw_lab::image::{ImageSpec, Language, Mounted, build_device};
 use gw_platform::{
-    AdTarget, AreaScope, Change, Controller, Cx, JoinTarget, Machine, Mode, SidText,
+    AdTarget, AreaScope, Change, Controller, Cx, JoinTarget, Machine, Mode, SecretId, SidText,
     areas::Area,
     conformance::{Known, MemoryInputs, MemoryStore, StopAfter, Subject, View, areas, run_all},
 };
@@ -204,6 +204,92 @@ fn bins(image: &mut Image) -> BTreeMap<String, Vec<u8>> {
     fs::remove_file(copy).unwrap();
     image.reopen();
     found
+}
+
+/// Every value that holds the computer's name, read from the hives apart from the platform.
+fn names(image: &Image) -> Vec<String> {
+    let config = image.dir.join("mnt/Windows/System32/config");
+    let text = |file: &str, key: &str, name: &str| {
+        let hive = gw_hive::Hive::open(fs::read(config.join(file)).unwrap(), None, None).unwrap();
+        let key = hive.key(key).unwrap().expect(key);
+        let value = key.value(name).unwrap().expect(name).to_owned().unwrap();
+        match file {
+            // Length, room and offset before the text.
+            "SECURITY" => gw_hive::RegValue::new(gw_hive::kind::SZ, &value.bytes[8..]),
+            _ => value,
+        }
+        .as_string()
+        .unwrap()
+    };
+    let set = "ControlSet001";
+    let names = format!("{set}\\Control\\ComputerName");
+    let tcpip = format!("{set}\\Services\\Tcpip\\Parameters");
+    let winlogon = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
+    vec![
+        text("SYSTEM", &format!("{names}\\ComputerName"), "ComputerName"),
+        text(
+            "SYSTEM",
+            &format!("{names}\\ActiveComputerName"),
+            "ComputerName",
+        ),
+        text("SYSTEM", &tcpip, "Hostname"),
+        text("SYSTEM", &tcpip, "NV Hostname"),
+        text("SECURITY", "Policy\\PolAcDmN", ""),
+        text("SOFTWARE", winlogon, "DefaultDomainName"),
+    ]
+}
+
+#[test]
+fn an_image_is_renamed_in_every_place_and_back() {
+    with_base("rename", &small(), |base| {
+        let mut image = Image::new(&small(), base);
+        let mut store = MemoryStore::default();
+        let mut progress = StopAfter::never();
+        let inputs = image.known().inputs();
+        let from = image.machine().join_state().unwrap();
+        let JoinTarget::ActiveDirectory(mut target) = image.known().target else {
+            panic!("the suite joins a domain");
+        };
+        target.account_name = "PC-NEW$".into();
+        let mut cx = Cx {
+            store: &mut store,
+            progress: &mut progress,
+            inputs: &inputs,
+        };
+        let changes = [
+            Change::Leave { from },
+            Change::Rename {
+                from: small().computer_name,
+                to: "pc-New".into(),
+            },
+            Change::Join {
+                target: JoinTarget::ActiveDirectory(target),
+                secret: SecretId("target-machine".into()),
+            },
+        ];
+        let mut seen = Vec::new();
+        let mut befores = Vec::new();
+        for change in &changes {
+            let before = image.machine().prepare(change, &mut cx).unwrap();
+            image.machine().execute(change, &before, &mut cx).unwrap();
+            befores.push(before);
+            seen.push(names(&image));
+        }
+        let [old, new] = ["PC-0001", "PC-NEW"];
+        let same = |name: &str, offered: &str| -> Vec<String> {
+            let host = name.replace("NEW", "New").replace("PC-N", "pc-N");
+            [name, name, &host, &host, name, offered].map(Into::into).into()
+        };
+        assert_eq!(seen, [same(old, old), same(new, new), same(new, "TARGET")]);
+        assert!(image.machine().facts().unwrap().pending.is_empty());
+        for (change, before) in changes.iter().zip(&befores).rev() {
+            image.machine().revert(change, before, &mut cx).unwrap();
+        }
+        assert_eq!(names(&image), same(old, old), "the sign-in screen, too");
+        // What the before-image holds is exactly what was touched.
+        let text = befores[1].data.to_string();
+        assert!(befores[1].blobs.is_empty() && text.len() < 4_000, "{text}");
+    });
 }
 
 fn with_base(name: &str, spec: &ImageSpec, check: impl FnOnce(&Path)) {

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use gw_testkit::chaos::{Flow, Kind, matrix, planted, storms};
+use gw_testkit::chaos::{Flow, Kind, Name, matrix, planted, storms};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,14 +32,16 @@ fn main() -> ExitCode {
 }
 
 fn engine_matrix() -> bool {
-    println!("flow               steps  changes  records  restarts  boundaries   runs  different");
+    println!("flow               name  steps  changes  records  restarts  boundaries   runs  different");
     let mut good = true;
-    for flow in Flow::ALL {
-        match matrix(flow, 1) {
+    let all = Flow::ALL.map(|flow| (flow, Name::Kept));
+    for (flow, name) in all.into_iter().chain([(Flow::AdToAd, Name::New)]) {
+        match matrix(flow, name, 1) {
             Ok(row) => {
                 println!(
-                    "{:<18} {:>5}  {:>7}  {:>7}  {:>8}  {:>10}  {:>5}  {:>9}",
+                    "{:<18} {:<4}  {:>5}  {:>7}  {:>7}  {:>8}  {:>10}  {:>5}  {:>9}",
                     flow.name(),
+                    format!("{:?}", row.name).to_lowercase(),
                     row.steps,
                     row.changes,
                     row.records,

@@ -19,7 +19,7 @@ mod storm;
 mod tests;
 
 pub use dice::Dice;
-pub use flow::Flow;
+pub use flow::{Flow, Name};
 pub use matrix::{FlowRow, matrix};
 pub use planted::{Caught, Flaw, planted};
 pub use storm::{Kind, Tally, storm, storms};

@@ -17,7 +17,7 @@ use crate::sid::SidText;
 use crate::winpath::WinPath;
 
 /// Version this code writes. Older versions are read for ever.
-pub const CHANGE_VERSION: u16 = 2;
+pub const CHANGE_VERSION: u16 = 3;
 
 /// One mutation of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,17 @@ pub enum Change {
         target: JoinTarget,
         /// The machine password: UTF-8 text, no line end.
         secret: SecretId,
+    },
+    /// Give the computer another name while it is in a workgroup; no directory
+    /// is told. The name that counts is written last, so a device that reports
+    /// `to` goes by it everywhere. On a running Windows the name holds after the
+    /// next restart, and a join before that is made under it. Undoing puts the
+    /// old name back in every place it was in.
+    Rename {
+        /// Its name now; a device of another name is refused.
+        from: String,
+        /// Its name afterwards: at most 15 letters, digits and hyphens.
+        to: String,
     },
     /// Make `path` the profile of `target_sid`. A registration of the target
     /// that exists already is parked (renamed), never deleted.
@@ -157,6 +168,7 @@ impl Change {
         match self {
             Change::Leave { from } => format!("leave {}", from.describe()),
             Change::Join { target, .. } => format!("join {}", target.describe()),
+            Change::Rename { from, to } => format!("rename {from} to {to}"),
             Change::RekeyProfile {
                 source_sid,
                 target_sid,
@@ -192,6 +204,7 @@ impl Change {
     /// with it, so that an older agent refuses only what it really cannot do.
     pub fn since(&self) -> u16 {
         match self {
+            Change::Rename { .. } => 3,
             Change::TranslateAreas { .. }
             | Change::Unregister { .. }
             | Change::ClearEnrolments { .. }
@@ -411,5 +424,34 @@ impl TryFrom<serde_json::Value> for ChangeDoc {
         let change: Change = serde_json::from_value(change.clone())
             .map_err(|error| BadChange::Damaged(error.to_string()))?;
         Ok(ChangeDoc::from(change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_written_with_the_version_that_first_knew_it() {
+        let rename = Change::Rename {
+            from: "PC7".to_owned(),
+            to: "PC-NEW".to_owned(),
+        };
+        let park = Change::Park {
+            path: r"C:\x".parse().unwrap(),
+            name: "x".to_owned(),
+        };
+        for (change, v) in [(rename, 3), (park, 1)] {
+            let mut written = serde_json::to_value(ChangeDoc::from(change.clone())).unwrap();
+            assert_eq!(written["v"], v);
+            let read = ChangeDoc::try_from(written.clone()).unwrap();
+            assert_eq!(read.change, change);
+            written["v"] = (CHANGE_VERSION + 1).into();
+            let newer = ChangeDoc::try_from(written).unwrap_err();
+            assert_eq!(newer, BadChange::Newer { found: 4 });
+        }
+        let old = serde_json::json!({ "v": 2, "change":
+            { "kind": "set_task", "task": "Automatic-Device-Join", "enabled": false } });
+        assert!(ChangeDoc::try_from(old).is_ok());
     }
 }

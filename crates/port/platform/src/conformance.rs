@@ -7,12 +7,14 @@
 mod account;
 mod areas;
 mod bulk;
+mod rename;
 mod small;
 mod tools;
 
 pub use account::administrators;
 pub use areas::areas;
 pub use bulk::{files_and_hives, interrupted_bulk, nothing_but_scope};
+pub use rename::renames;
 pub use small::{guards, join_and_leave, local_groups, profiles, views};
 pub use tools::{MemoryInputs, MemoryStore, StopAfter, View};
 
@@ -66,6 +68,7 @@ pub fn run_all(make: &mut dyn FnMut() -> Box<dyn Subject>) {
     guards(&mut *make());
     join_and_leave(&mut *make());
     administrators(&mut *make());
+    renames(&mut *make());
     for mode in [crate::Mode::Replace, crate::Mode::Add] {
         files_and_hives(&mut *make(), mode);
         interrupted_bulk(make, mode);

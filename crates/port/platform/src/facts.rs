@@ -9,10 +9,12 @@ use crate::sid::SidText;
 use crate::winpath::WinPath;
 
 /// What a device is. Cheap to read; nothing here changes within one boot
-/// except power and free space.
+/// except power, free space and a computer name that is being changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// NetBIOS computer name, upper case, at most 15 characters.
+    /// NetBIOS computer name, upper case, at most 15 characters. While a running
+    /// Windows waits for the restart that a new name needs, it is the new one,
+    /// and [`Facts::pending`] says so.
     pub computer_name: String,
     /// Operating system.
     pub os: OsFacts,

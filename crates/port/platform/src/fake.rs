@@ -14,6 +14,7 @@ mod disk;
 mod fuse;
 mod machine;
 mod membership;
+mod name;
 mod sd;
 
 pub use areas::BytesCell;

@@ -2,13 +2,13 @@
 
 use super::{
     account, areas, facts, files, groups, guard, hivefile, hives, kerberos, membership,
-    mount::Volume, profiles, registry, rights, sids, tree,
+    mount::Volume, name, profiles, registry, rights, sids, tree,
 };
 use gw_hive::FileTime;
 use gw_platform::{
     AreaScope, Before, Change, Counts, Cx, Facts, FileScope, HiveInfo, HiveRef, HiveRootAccess,
     Ignored, JoinProof, JoinState, JoinTarget, LocalGroup, Machine, MachineError, Outcome, Profile,
-    Reach, Scope, Secret, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath,
+    Reach, Scope, Secret, SidCount, SidText, SidsSeen, UndoClass, Undone, WinPath, may_rename,
 };
 use gw_secdesc::Sid;
 use serde_json::json;
@@ -302,6 +302,11 @@ impl Machine for ImageMachine {
                 self.small_edit(change.undo_class(), &MEMBERSHIP, json!(null))
             }
             Change::Join { .. } => self.small_edit(change.undo_class(), &MEMBERSHIP, json!(null)),
+            Change::Rename { from, to } => {
+                may_rename(&self.facts()?.computer_name, from, to)?;
+                let spots = name::find(self.root())?;
+                self.small_edit(UndoClass::Exact, &MEMBERSHIP, json!(spots))
+            }
             Change::SetAccountRight { sid, right, .. } => {
                 let held = rights::read(self.root(), sid)?.contains(right);
                 self.small_edit(UndoClass::Exact, &["SECURITY"], json!(held))
@@ -372,6 +377,10 @@ impl Machine for ImageMachine {
                 let secret = cx.inputs.secret(secret)?;
                 self.with_place(|place| membership::join(place, at, target, &secret))?;
             }
+            Change::Rename { from, to } => {
+                let spots = name::saved(before)?;
+                self.with_place(|place| name::rename(place, at, (from, to), &spots))?;
+            }
             Change::SetAccountRight { sid, right, held } => {
                 self.set_right(at, sid, right, *held)?
             }
@@ -437,6 +446,11 @@ impl Machine for ImageMachine {
                 self.with_place(|place| membership::leave(place, at))?;
                 Ok(undone(1))
             }
+            Change::Rename { .. } => {
+                let spots = name::saved(before)?;
+                self.with_place(|place| name::restore(place, at, &spots))?;
+                Ok(undone(1))
+            }
             Change::SetAccountRight { sid, right, .. } => {
                 let held = before
                     .data
@@ -492,7 +506,7 @@ impl Machine for ImageMachine {
     }
 }
 
-/// Hives that a membership is written in.
+/// Hives that a membership, or the computer's name, is written in.
 const MEMBERSHIP: [&str; 3] = ["SECURITY", "SYSTEM", "SOFTWARE"];
 
 impl ImageMachine {

@@ -14,7 +14,7 @@ use std::path::Path;
 const POLICY: &str = "Policy";
 const MACHINE_SECRET: &str = "$MACHINE.ACC";
 const WORKGROUP: &str = "WORKGROUP";
-const WINLOGON: &str = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
+pub(super) const WINLOGON: &str = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
 
 /// Reads where the device belongs.
 pub(super) fn read(root: &Path) -> Result<JoinState, MachineError> {
@@ -253,7 +253,7 @@ fn machine_sid(security: &Named) -> Result<Option<gw_platform::SidText>, Machine
 /// A string as LSA policy values hold it: length and room in bytes, offset of the text from the
 /// header (8), then UTF-16 with a terminator that only the room counts; nothing at all for an
 /// empty one.
-fn lsa_string(text: &str) -> Vec<u8> {
+pub(super) fn lsa_string(text: &str) -> Vec<u8> {
     if text.is_empty() {
         return Vec::new();
     }

@@ -7,7 +7,7 @@ use gw_agent::{Agent, AgentStatus, Engine, EngineExit, OrderPhase, Verb};
 use gw_engine::{Options, Request, rundir::DirStorage};
 use gw_model::{EventCode, FinalState, ObjectKind, UserResult};
 use gw_platform::{
-    JoinTarget,
+    JoinTarget, Machine,
     fake::{FakePc, Fuse, sample},
 };
 use gw_runbook::{AdJoin, DomainJoin, LeaveFrom};
@@ -92,8 +92,16 @@ pub(crate) struct Scene {
 impl Scene {
     /// A device in the source, an order to move it, and a server that prepared both accounts.
     pub(crate) fn new(target_accepts: bool) -> Self {
+        Self::named(target_accepts, None)
+    }
+
+    /// The same; the runbook gives the device this name.
+    fn named(target_accepts: bool, name: Option<&str>) -> Self {
         let world = World::new();
         let mut made = sample(Fuse::default(), 2, 6);
+        if let Some(name) = name {
+            made.expected_as(name);
+        }
         let (source, target) = (made.source.clone(), made.target.clone());
         for (place, secret) in [(&source, "fresh-source"), (&target, "fresh-target")] {
             let ad = place.active_directory().unwrap();
@@ -114,6 +122,7 @@ impl Scene {
             let mut runbook: gw_runbook::Runbook = serde_json::from_slice(&body.runbook).unwrap();
             runbook.device_state.leave = LeaveFrom::ActiveDirectory;
             runbook.device_state.join = DomainJoin::ActiveDirectory(AdJoin::default());
+            runbook.device_state.rename = name.map(str::to_owned);
             body.runbook = serde_json::to_vec(&runbook).unwrap().into();
             header.runbook.sha256 = KeyId(sha256(&body.runbook));
             body.sources = vec![directory(&source)];
@@ -196,6 +205,20 @@ fn an_order_moves_the_device() {
             let found = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
             assert!(!found, "{secret} lies in {name}");
         }
+    }
+}
+
+#[test]
+fn an_order_renames_the_device_or_leaves_it_its_name() {
+    for (accepts, end, name) in [
+        (true, FinalState::Migrated, "PC-NEW"),
+        (false, FinalState::Returned, "PC7"),
+    ] {
+        let scene = Scene::named(accepts, Some("PC-NEW"));
+        let (_, result) = scene.play();
+        assert_eq!(result.result, end, "{result:?}");
+        let facts = scene.pc.borrow_mut().facts().unwrap();
+        assert_eq!(facts.computer_name, name);
     }
 }
 

@@ -2,7 +2,7 @@
 //! the device had left; and holding when nothing else is left.
 
 use gw_model::{FinalState, StepName, StepState};
-use gw_platform::{Change, JoinTarget, MachineError, Undone};
+use gw_platform::{Change, JoinState, JoinTarget, MachineError, Undone};
 use sha2::{Digest, Sha256};
 
 use super::apply::MachineTrouble;
@@ -52,6 +52,7 @@ impl Run<'_> {
 
     /// Everything is undone: read it back and end.
     fn arrived(&mut self) -> Result<Exit, Halt> {
+        self.restart_for_the_name()?;
         let because = self
             .state
             .going_back
@@ -138,6 +139,9 @@ impl Run<'_> {
             return Ok(None);
         }
         self.begin(StepName::Return)?;
+        if let Some(because) = self.still_renamed()? {
+            return self.hold(because).map(Some);
+        }
         let bytes = read(self.shared.borrow().storage, RETURN)?;
         let Some(bytes) = bytes else {
             return self.ask_for_ticket("a return ticket is needed").map(Some);
@@ -264,6 +268,42 @@ impl Run<'_> {
             })?;
         }
         self.final_state(FinalState::Held, because)
+    }
+
+    /// A domain knows the device by its old name: while that could not be put
+    /// back, joining would only mean being refused.
+    fn still_renamed(&mut self) -> Result<Option<String>, Halt> {
+        let (Some(survey), Some(Change::Leave { from })) = (
+            &self.state.survey,
+            self.state.leave().map(|mark| &mark.change),
+        ) else {
+            return Ok(None);
+        };
+        if !matches!(from, JoinState::ActiveDirectory(_)) {
+            return Ok(None);
+        }
+        let (was, source) = (survey.facts.computer_name.clone(), from.describe());
+        let is = self.computer_name().map_err(EngineError::from)?;
+        Ok((is != was).then(|| {
+            format!(
+                "the computer is called {is}, but {source} knows it as {was}; \
+                 give it that name and bring a new return ticket"
+            )
+        }))
+    }
+
+    /// A name that was put back holds after a restart. The join of the source
+    /// had one; without that join it is asked for here.
+    fn restart_for_the_name(&mut self) -> Result<(), Halt> {
+        let put_back = self.state.changes.values().any(|mark| {
+            matches!(mark.change, Change::Rename { .. })
+                && mark.undone_in.is_some()
+                && mark.undone_in == self.state.boot
+        });
+        match put_back && self.machine.restarts() {
+            true => self.want_restart(),
+            false => Ok(()),
+        }
     }
 
     /// A package is not installed in the boot in which a domain was left.

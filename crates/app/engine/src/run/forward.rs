@@ -282,6 +282,7 @@ impl Run<'_> {
             StepName::Leave | StepName::Join => {
                 for (seq, change) in &changes {
                     self.check_membership(step, *seq, change)?;
+                    self.check_name(step, *seq, change)?;
                 }
             }
             StepName::Verify => self.verify()?,
@@ -330,6 +331,40 @@ impl Run<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Reads the name back. A join that was made under the wrong one is taken
+    /// back with it, so that another try begins anew.
+    fn check_name(&mut self, step: StepName, seq: u64, change: &Change) -> Result<(), Halt> {
+        let Change::Rename { to, .. } = change else {
+            return Ok(());
+        };
+        let now = self
+            .computer_name()
+            .map_err(|error| reading_failed(step, error))?;
+        if now.eq_ignore_ascii_case(to) {
+            return Ok(());
+        }
+        let since: Vec<u64> = self
+            .changes_of(step)
+            .into_iter()
+            .map(|(seq, _)| seq)
+            .filter(|one| *one >= seq)
+            .collect();
+        for seq in since.into_iter().rev() {
+            self.undo_one(seq)?;
+        }
+        Err(Halt::Failed(Failure {
+            step,
+            seq: Some(seq),
+            error: format!("after renaming, the computer is called {now} instead of {to}"),
+            remedy: "look at the names of the computer in the registry".to_owned(),
+        }))
+    }
+
+    /// What the device is called.
+    pub(super) fn computer_name(&mut self) -> Result<String, MachineError> {
+        Ok(self.machine.facts()?.computer_name)
     }
 
     /// The device authenticates as itself.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gw_model::{StepName, UserOutcome, UserResult};
 use gw_platform::{
-    Change, FileScope, HiveRef, MachineError, Mode, Scope, SidCount, SidMap, SidText, SidsSeen,
+    Change, FileScope, HiveRef, MachineError, Mode, Pending, Scope, SidCount, SidMap, SidText,
+    SidsSeen,
 };
 use gw_runbook::{Area, PermissionMode};
 use gw_secdesc::Sid;
@@ -55,7 +56,7 @@ impl Run<'_> {
             PermissionMode::Add => Some(Mode::Add),
             PermissionMode::Replace => Some(Mode::Replace),
         };
-        let mut problems = Vec::new();
+        let mut problems = self.names(&survey, &staged).map_err(wrong)?;
         if let Some(mode) = mode {
             if mode == Mode::Replace {
                 let areas = self.order.settings.areas;
@@ -136,6 +137,13 @@ impl Run<'_> {
             }
         }
         out.truncate(20);
+        let (was, is) = (
+            &survey.facts.computer_name,
+            self.computer_name().map_err(wrong)?,
+        );
+        if *was != is {
+            out.push(format!("the computer is called {is} instead of {was}"));
+        }
         Ok(out)
     }
 
@@ -150,6 +158,28 @@ impl Run<'_> {
             },
             other => other,
         })
+    }
+
+    /// The device is called what the plan calls it, in this boot already.
+    fn names(&mut self, survey: &Survey, staged: &Staged) -> Result<Vec<String>, MachineError> {
+        let new = staged.plan.iter().find_map(|p| match &p.change.change {
+            Change::Rename { to, .. } => Some(to),
+            _ => None,
+        });
+        let wanted = new.unwrap_or(&survey.facts.computer_name);
+        let facts = self.machine.facts()?;
+        let mut out = Vec::new();
+        if !facts.computer_name.eq_ignore_ascii_case(wanted) {
+            out.push(format!(
+                "the computer is called {} instead of {wanted}",
+                facts.computer_name
+            ));
+        }
+        out.extend(facts.pending.into_iter().filter_map(|one| match one {
+            Pending::RenameOrJoin { because } if new.is_some() => Some(because),
+            _ => None,
+        }));
+        Ok(out)
     }
 
     /// Each profile is registered for its target and no longer for its source.

@@ -201,6 +201,9 @@ pub struct StageFile {
     /// Its machine secret.
     #[serde(default)]
     pub secret: Option<SecretId>,
+    /// The device's name there; without one it keeps the name it has.
+    #[serde(default)]
+    pub computer_name: Option<String>,
     /// How it can come back.
     pub return_grade: ReturnGrade,
     /// Why that grade.

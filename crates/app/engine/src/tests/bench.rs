@@ -198,6 +198,8 @@ pub(super) struct Rig {
     pub(super) home: Home,
     pub(super) tickets: u32,
     pub(super) starts: u32,
+    /// The name that the server gives the device.
+    pub(super) new_name: Option<String>,
     /// Called before each start with the number of journal records.
     pub(super) exits: Vec<Exit>,
 }
@@ -248,8 +250,24 @@ impl Rig {
             home: Home::Ticket,
             tickets: 0,
             starts: 0,
+            new_name: None,
             exits: Vec::new(),
         }
+    }
+
+    /// The target knows the device as `name`.
+    pub(super) fn renamed(mut self, name: &str) -> Rig {
+        self.sample.expected_as(name);
+        self.new_name = Some(name.to_owned());
+        self
+    }
+
+    /// What the device says that it is called, and whether that waits for a
+    /// restart.
+    pub(super) fn name(&mut self) -> (String, bool) {
+        use gw_platform::Machine;
+        let facts = self.sample.pc.facts().unwrap();
+        (facts.computer_name, !facts.pending.is_empty())
     }
 
     pub(super) fn with_defect(mut self, defect: Defect) -> Rig {
@@ -348,6 +366,7 @@ impl Rig {
                 .collect(),
             target: Some(self.sample.target.clone()),
             secret: Some(SecretId("target-machine".to_owned())),
+            computer_name: self.new_name.clone(),
             return_grade: ReturnGrade::Auto,
             return_because: "proven".to_owned(),
         }

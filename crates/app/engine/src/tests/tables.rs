@@ -1,14 +1,18 @@
 //! `compile` and preflight as tables.
 
 use gw_model::StepName;
-use gw_platform::{Change, HiveState, Machine, MapRef, Pending, ProfileHealth, Reach, Scope};
+use gw_platform::{
+    Change, HiveState, JoinTarget, Machine, MapRef, Pending, ProfileHealth, Reach, Scope,
+};
 use gw_runbook::{LeaveFrom, PermissionMode};
 
 use super::bench::Rig;
 use crate::compile::{compile, survey_scope};
 use crate::journal::{Finding, Severity, Survey};
 use crate::preflight;
-use crate::rundir::{Areas, JoinKind, ORDER, OrderFile, ReturnGrade, StageFile, read_document};
+use crate::rundir::{
+    Areas, JoinKind, ORDER, OrderFile, ReturnGrade, STAGE, StageFile, read_document,
+};
 
 struct Case {
     order: OrderFile,
@@ -182,6 +186,92 @@ fn plans() {
         change(&mut case);
         assert_eq!(case.plan(), want, "{name}");
     }
+}
+
+/// The step that joins, with the restarts that follow its changes.
+fn joining(case: &Case) -> Vec<String> {
+    let map = MapRef {
+        sha256: "x".to_owned(),
+        pairs: 2,
+    };
+    compile(&case.order, &case.survey, &case.stage, &map)
+        .into_iter()
+        .filter(|step| step.name == StepName::Join)
+        .flat_map(|step| step.changes)
+        .map(|planned| {
+            let restart = if planned.restart { ", restart" } else { "" };
+            format!("{}{restart}", planned.change.describe())
+        })
+        .collect()
+}
+
+#[test]
+fn a_device_is_renamed_before_it_joins_and_only_if_its_name_differs() {
+    let (join, renamed) = ("join AD target.test", "rename PC7 to PC-NEW");
+    type Row = (Option<&'static str>, fn(&mut Case), Vec<&'static str>);
+    let table: [Row; 6] = [
+        (None, |_| {}, vec![join]),
+        (Some("pc7"), |_| {}, vec![join]),
+        (Some("PC-NEW"), |_| {}, vec![renamed, join]),
+        (
+            Some("PC-NEW"),
+            |c| c.survey.restarts = true,
+            // One restart for both.
+            vec![renamed, "join AD target.test, restart"],
+        ),
+        (Some("PC-NEW"), |c| c.stage.target = None, vec![]),
+        (
+            Some("PC-NEW"),
+            |c| c.order.settings.join = JoinKind::None,
+            vec![],
+        ),
+    ];
+    for (number, (name, change, want)) in table.into_iter().enumerate() {
+        let mut case = case();
+        case.stage.computer_name = name.map(str::to_owned);
+        change(&mut case);
+        assert_eq!(joining(&case), want, "row {number}");
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_had_blocks_the_run() {
+    let account = |case: &mut Case, name: &str| {
+        if let Some(JoinTarget::ActiveDirectory(ad)) = &mut case.stage.target {
+            ad.account_name = name.to_owned();
+        }
+    };
+    type Row = (&'static str, &'static str, fn(&mut Case), bool);
+    let table: [Row; 6] = [
+        ("PC-NEW", "PC-NEW$", |_| {}, true),
+        ("pc-new", "PC-NEW$", |_| {}, true),
+        ("PC-NEW", "PC7$", |_| {}, false),
+        ("12345", "12345$", |_| {}, false),
+        ("SIXTEEN-LETTERS1", "SIXTEEN-LETTERS1$", |_| {}, false),
+        (
+            "PC-NEW",
+            "PC-NEW$",
+            |c| c.order.settings.leave = LeaveFrom::None,
+            false,
+        ),
+    ];
+    for (name, own, change, good) in table {
+        let mut case = case();
+        case.stage.computer_name = Some(name.to_owned());
+        account(&mut case, own);
+        change(&mut case);
+        let blocked = case.blocked_by();
+        let want: &[&str] = if good { &[] } else { &["computer_name"] };
+        assert_eq!(blocked, want, "{name} as {own}");
+    }
+}
+
+#[test]
+fn a_stage_document_without_a_name_keeps_it() {
+    let mut stage = serde_json::to_value(case().stage).unwrap();
+    stage.as_object_mut().unwrap().remove("computer_name");
+    let read: StageFile = read_document(STAGE, &serde_json::to_vec(&stage).unwrap()).unwrap();
+    assert_eq!(read, case().stage);
 }
 
 #[test]

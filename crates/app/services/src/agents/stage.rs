@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{Actor, Internal, Services, Topic, directories::connection_of};
 use gw_directory::{
-    ComputerName, ConnectionSettings, Force, OsClaim, PrepareRequest, ReusePolicy, Secret,
+    AccountError, ComputerName, ConnectionSettings, Force, OsClaim, PrepareRequest, PreparedAccount,
+    ReusePolicy, Secret,
 };
 use gw_model::{DeviceTrust, DirectoryId, Guid, RunKind, RunState};
 use gw_runbook::{AdJoin, DomainJoin, LeaveFrom, Runbook};
@@ -33,6 +34,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Distinct SIDs a device may ask for; a large file server has seen some thousands.
 const SIDS: usize = 100_000;
+
+/// Names drawn for a device before staging gives up: if half of what a pattern can draw is taken
+/// already, one device in a thousand finds none.
+const DRAWS: u32 = 10;
 
 /// What was prepared for a run, kept until it has ended: asking again resets the same account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -181,40 +186,9 @@ impl Services {
             .setting(&prepared_setting(run))
             .await?;
         let held: Option<Prepared> = held.map(|text| serde_json::from_str(&text)).transpose()?;
-        let name = match &held {
-            Some(held) => held.name.clone(),
-            None => self.target_name(agent, &underway.document, computer_name)?,
-        };
-        let refused = |detail: String| Failure::Refused(codes::STAGE_REFUSED, Some(detail));
-        let request = PrepareRequest {
-            name: ComputerName::new(&name).map_err(|error| refused(error.to_string()))?,
-            ou: Some(join.organisational_unit.trim().to_owned()).filter(|ou| !ou.is_empty()),
-            reuse: if join.reuse_existing_account {
-                ReusePolicy::IfAllowed
-            } else {
-                ReusePolicy::Never
-            },
-            resume: held.as_ref().map(|held| held.guid),
-            os: Some(OsClaim {
-                name: agent.facts.os.edition.clone(),
-                version: Some(format!("10.0 ({})", agent.facts.os.build)),
-            }),
-            recent_days: 30,
-            force: Force::No,
-        };
-        let settings = self.join_settings(underway, join)?;
-        let accounts = self
-            .connectors
-            .accounts(underway.target.kind)
-            .ok_or_else(|| refused("directories of this kind cannot be joined yet".into()))?;
-        let prepared = match accounts.prepare_account(&settings, &request).await {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                self.stage_failed(agent, underway, &error.to_string())
-                    .await?;
-                return Err(refused(error.to_string()));
-            }
-        };
+        let (name, prepared) = self
+            .take_account(agent, underway, join, computer_name, held)
+            .await?;
         let kept = Prepared {
             directory: underway.target.id,
             guid: prepared.guid,
@@ -237,6 +211,60 @@ impl Services {
             kvno: prepared.key_version,
             secret: SecretBytes::new(prepared.password.expose().as_bytes().to_vec()),
         })
+    }
+
+    /// The account with its name: the one of an earlier call, or a new one. A name that is drawn
+    /// is drawn again when it is somebody else's.
+    async fn take_account(
+        &self,
+        agent: &AgentRecord,
+        underway: &Underway,
+        join: &AdJoin,
+        computer_name: &str,
+        held: Option<Prepared>,
+    ) -> Result<(String, PreparedAccount), Failure> {
+        let refused = |detail: String| Failure::Refused(codes::STAGE_REFUSED, Some(detail));
+        let settings = self.join_settings(underway, join)?;
+        let accounts = self
+            .connectors
+            .accounts(underway.target.kind)
+            .ok_or_else(|| refused("directories of this kind cannot be joined yet".into()))?;
+        let pattern = underway.document.device_state.rename.as_deref();
+        let drawn = held.is_none() && pattern.is_some_and(gw_runbook::draws_names);
+        let mut draws = if drawn { DRAWS } else { 1 };
+        loop {
+            draws -= 1;
+            let name = match &held {
+                Some(held) => held.name.clone(),
+                None => self.target_name(agent, &underway.document, computer_name)?,
+            };
+            let request = PrepareRequest {
+                name: ComputerName::new(&name).map_err(|error| refused(error.to_string()))?,
+                ou: Some(join.organisational_unit.trim().to_owned()).filter(|ou| !ou.is_empty()),
+                // An account that a drawn name hits by chance is another computer's.
+                reuse: if join.reuse_existing_account && !drawn {
+                    ReusePolicy::IfAllowed
+                } else {
+                    ReusePolicy::Never
+                },
+                resume: held.as_ref().map(|held| held.guid),
+                os: Some(OsClaim {
+                    name: agent.facts.os.edition.clone(),
+                    version: Some(format!("10.0 ({})", agent.facts.os.build)),
+                }),
+                recent_days: 30,
+                force: Force::No,
+            };
+            match accounts.prepare_account(&settings, &request).await {
+                Ok(prepared) => return Ok((name, prepared)),
+                Err(AccountError::Exists { .. } | AccountError::Occupied { .. }) if draws > 0 => {}
+                Err(error) => {
+                    self.stage_failed(agent, underway, &error.to_string())
+                        .await?;
+                    return Err(refused(error.to_string()));
+                }
+            }
+        }
     }
 
     /// The device's name in the target: by the runbook's pattern, or as it is.

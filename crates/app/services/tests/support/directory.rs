@@ -4,7 +4,7 @@ use gw_directory::{
     AccountError, AccountFacts, AccountOrigin, BoxFuture, ComputerAccounts, ComputerName,
     ConnectionReport, ConnectionSettings, DirectoryError, DirectoryReader, DomainFacts, Enabled,
     ImportPage, ImportRequest, ImportSink, ImportSummary, ImportedObject, PrepareRequest,
-    PreparedAccount, ResetAccount, ResetProof, ResetVerdict, Secret,
+    PreparedAccount, ResetAccount, ResetProof, ResetVerdict, ReusePolicy, Secret,
 };
 use gw_model::{DirectoryKind, Guid, ObjectKind};
 use gw_secdesc::Sid;
@@ -19,6 +19,8 @@ pub struct FakeDirectories {
     pub done: Mutex<Vec<String>>,
     /// The next preparation is refused with these words.
     pub refuse: Mutex<bool>,
+    /// So many names to come are somebody else's; those that were asked for.
+    pub taken: Mutex<(u32, Vec<String>)>,
 }
 
 #[derive(Default, Clone)]
@@ -219,6 +221,20 @@ impl ComputerAccounts for FakeDirectories {
                 .iter()
                 .find(|object| object.account_name == format!("{name}$"))
                 .cloned();
+            let other = held.as_ref().is_some_and(|held| request.resume != Some(held.guid));
+            let taken = {
+                let mut taken = self.taken.lock().unwrap();
+                taken.1.push(name.clone());
+                let next = taken.0.checked_sub(1);
+                taken.0 = next.unwrap_or(0);
+                next.is_some()
+            };
+            if taken || (other && request.reuse == ReusePolicy::Never) {
+                return Err(AccountError::Exists {
+                    account: format!("{name}$"),
+                    dn: format!("CN={name}"),
+                });
+            }
             let (guid, sid) = match held {
                 Some(object) => (object.guid, object.sid.unwrap()),
                 None => {

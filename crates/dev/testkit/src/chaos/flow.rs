@@ -17,6 +17,28 @@ pub(super) const RESCUE: &str = "godwit-rescue";
 /// Its password.
 pub(super) const RESCUE_PASSWORD: &[u8] = b"rescue-0";
 
+/// The name that a device gets where it is renamed.
+const NEW_NAME: &str = "pc-New";
+
+/// Whether the device keeps its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// It does.
+    Kept,
+    /// The target knows it by another one.
+    New,
+}
+
+impl Name {
+    /// What the stage package says.
+    pub(super) fn given(self) -> Option<String> {
+        match self {
+            Name::Kept => None,
+            Name::New => Some(NEW_NAME.to_owned()),
+        }
+    }
+}
+
 /// From where to where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flow {
@@ -72,13 +94,22 @@ impl Flow {
         }
     }
 
-    pub(super) fn pc(self, fuse: Fuse, users: u32, files: u32, running: bool) -> SamplePc {
+    pub(super) fn pc(
+        self,
+        fuse: Fuse,
+        (users, files): (u32, u32),
+        running: bool,
+        name: Name,
+    ) -> SamplePc {
         let mut sample = sample_between(fuse, users, files, self.from(), self.to());
         sample.pc.wants_reboot = running;
         if self == Flow::AdToAdOffline
             && let JoinTarget::ActiveDirectory(ad) = sample.target.clone()
         {
             sample.target = JoinTarget::ActiveDirectoryOffline(ad);
+        }
+        if let Some(name) = name.given() {
+            sample.expected_as(&name);
         }
         sample
     }
@@ -144,7 +175,7 @@ impl Flow {
 }
 
 /// The stage package for a sample PC; its secret is `target-machine`.
-pub(super) fn stage(sample: &SamplePc) -> StageFile {
+pub(super) fn stage(sample: &SamplePc, name: Name) -> StageFile {
     StageFile {
         v: 1,
         pairs: sample
@@ -159,6 +190,7 @@ pub(super) fn stage(sample: &SamplePc) -> StageFile {
             .collect(),
         target: Some(sample.target.clone()),
         secret: Some(SecretId("target-machine".to_owned())),
+        computer_name: name.given(),
         return_grade: ReturnGrade::Auto,
         return_because: "proven".to_owned(),
     }

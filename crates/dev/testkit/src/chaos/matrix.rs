@@ -9,8 +9,8 @@ use gw_engine::Request;
 use gw_engine::journal::Event;
 use gw_model::FinalState;
 
-use super::flow::{Flow, comparable};
-use super::oracle::difference;
+use super::flow::{Flow, Name, comparable};
+use super::oracle::{Snapshot, called, difference};
 use super::rig::{Cut, Rig, Setup};
 
 /// What the matrix found for one flow.
@@ -18,6 +18,8 @@ use super::rig::{Cut, Rig, Setup};
 pub struct FlowRow {
     /// Which.
     pub flow: Flow,
+    /// Whether the device was renamed.
+    pub name: Name,
     /// Changes of its plan.
     pub changes: u64,
     /// Steps that ran.
@@ -38,8 +40,8 @@ pub struct FlowRow {
 ///
 /// # Errors
 /// When the unbroken run does not migrate.
-pub fn matrix(flow: Flow, stride: usize) -> Result<FlowRow, String> {
-    let mut whole = Rig::new(Setup::plain(flow));
+pub fn matrix(flow: Flow, name: Name, stride: usize) -> Result<FlowRow, String> {
+    let mut whole = Rig::new(Setup::named(flow, name));
     let state = whole.play(Request::Go)?;
     if state != FinalState::Migrated {
         return Err(format!("{}: an unbroken run ends {state:?}", flow.name()));
@@ -64,6 +66,7 @@ pub fn matrix(flow: Flow, stride: usize) -> Result<FlowRow, String> {
         .filter(|record| matches!(record.event, Event::Intent { .. }));
     let mut row = FlowRow {
         flow,
+        name,
         changes: changes.count() as u64,
         steps: steps.count() as u64,
         records: records.len() as u64,
@@ -76,7 +79,7 @@ pub fn matrix(flow: Flow, stride: usize) -> Result<FlowRow, String> {
         row.boundaries += 1;
         for undo in [false, true] {
             row.runs += 1;
-            if let Err(different) = one(flow, at, undo, &goal) {
+            if let Err(different) = one(&whole.setup, at, undo, &goal) {
                 let way = if undo { "undo" } else { "resume" };
                 row.differences
                     .push(format!("cut at {at}, then {way}: {different}"));
@@ -86,8 +89,8 @@ pub fn matrix(flow: Flow, stride: usize) -> Result<FlowRow, String> {
     Ok(row)
 }
 
-fn one(flow: Flow, at: u64, undo: bool, goal: &super::oracle::Snapshot) -> Result<(), String> {
-    let mut rig = Rig::new(Setup::plain(flow));
+fn one(setup: &Setup, at: u64, undo: bool, goal: &Snapshot) -> Result<(), String> {
+    let mut rig = Rig::new(setup.clone());
     rig.seed = at.wrapping_mul(31) + 7;
     let cut = if at % 3 == 2 { Cut::Kill } else { Cut::Power };
     rig.cuts = vec![(at, cut)];
@@ -115,5 +118,6 @@ fn one(flow: Flow, at: u64, undo: bool, goal: &super::oracle::Snapshot) -> Resul
         ),
         false => difference(&comparable(&now, false), goal),
     };
-    different.map_or(Ok(()), Err)
+    different.map_or(Ok(()), Err)?;
+    called(&mut rig, end)
 }

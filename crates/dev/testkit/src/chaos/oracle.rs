@@ -67,6 +67,7 @@ pub(super) fn judge(rig: &mut Rig, end: FinalState, goal: &Snapshot) -> Result<(
     rig.calm();
     let now = rig.sample.pc.snapshot();
     no_guards(&now, &rig.start)?;
+    called(rig, end)?;
     match end {
         FinalState::Migrated => {
             same(&now, goal, false, "migrated")?;
@@ -88,6 +89,31 @@ pub(super) fn judge(rig: &mut Rig, end: FinalState, goal: &Snapshot) -> Result<(
         FinalState::Rehearsed => Err("a run is no rehearsal".to_owned()),
     }
 }
+
+/// The device goes by its new name once it is migrated, and by the old one
+/// otherwise; a held one by either. Nothing of it waits for a restart.
+pub(super) fn called(rig: &mut Rig, end: FinalState) -> Result<(), String> {
+    let facts = rig.sample.pc.facts().map_err(|error| error.to_string())?;
+    let (is, new) = (facts.computer_name, rig.setup.name.given());
+    let new = new.map_or_else(|| OLD_NAME.to_owned(), |name| name.to_uppercase());
+    let good = match end {
+        FinalState::Migrated => is == new,
+        FinalState::Held => is == new || is == OLD_NAME,
+        _ => is == OLD_NAME,
+    };
+    if !good {
+        return Err(format!("ended {end:?}, but it is called {is}"));
+    }
+    match facts.pending.first() {
+        Some(pending) if end != FinalState::Held => {
+            Err(format!("ended {end:?}, but there is still {pending:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the PC is called before a run.
+const OLD_NAME: &str = "PC7";
 
 fn same(now: &Snapshot, wanted: &Snapshot, renewed: bool, what: &str) -> Result<(), String> {
     match difference(&comparable(now, renewed), &comparable(wanted, renewed)) {

@@ -36,11 +36,13 @@ pub enum Flaw {
     ForgetReport,
     /// Secrets stay on the device.
     KeepSecrets,
+    /// The old name is reported as put back and is not.
+    ForgetName,
 }
 
 impl Flaw {
     /// All of them.
-    pub const ALL: [Flaw; 14] = [
+    pub const ALL: [Flaw; 15] = [
         Flaw::DropUndo,
         Flaw::SkipFlush,
         Flaw::SwapSteps,
@@ -55,6 +57,7 @@ impl Flaw {
         Flaw::ForgetRestart,
         Flaw::ForgetReport,
         Flaw::KeepSecrets,
+        Flaw::ForgetName,
     ];
 }
 

@@ -332,6 +332,7 @@ impl Machine for Player<'_> {
         self.look_up();
         let dropped = match change {
             Change::TranslateHive { .. } => self.has(Flaw::DropUndo),
+            Change::Rename { .. } => self.has(Flaw::ForgetName),
             Change::SetAccountRight { right, .. } => {
                 self.has(Flaw::LeaveGuardUp) && right.contains("Remote")
             }

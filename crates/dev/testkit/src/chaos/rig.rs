@@ -15,7 +15,7 @@ use gw_model::{FinalState, StepName, StepState};
 use gw_platform::fake::{Fuse, SamplePc};
 use gw_platform::{JoinTarget, Machine, SecretId};
 
-use super::flow::{Flow, stage};
+use super::flow::{Flow, Name, stage};
 use super::planted::Flaw;
 use super::player::{Player, Sky, set_network};
 use super::storage::LossyStorage;
@@ -42,6 +42,7 @@ pub(super) enum Home {
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub(super) flow: Flow,
+    pub(super) name: Name,
     pub(super) users: u32,
     pub(super) files: u32,
     /// A running Windows, with restarts.
@@ -55,12 +56,21 @@ impl Setup {
     pub(super) fn plain(flow: Flow) -> Setup {
         Setup {
             flow,
+            name: Name::Kept,
             users: 1,
             files: 3,
             running: true,
             forward_only: false,
             budget_s: 100_000,
             flaw: None,
+        }
+    }
+
+    /// The same device under a new name.
+    pub(super) fn named(flow: Flow, name: Name) -> Setup {
+        Setup {
+            name,
+            ..Setup::plain(flow)
         }
     }
 }
@@ -129,9 +139,10 @@ impl Rig {
     pub(super) fn new(setup: Setup) -> Rig {
         CLOCK.set(0);
         let fuse = Fuse::default();
+        let size = (setup.users, setup.files);
         let sample = setup
             .flow
-            .pc(fuse.clone(), setup.users, setup.files, setup.running);
+            .pc(fuse.clone(), size, setup.running, setup.name);
         let mut storage = LossyStorage::new(fuse, setup.flaw);
         let mut order = setup.flow.order(setup.budget_s);
         order.settings.forward_only = setup.forward_only;
@@ -395,16 +406,18 @@ impl Rig {
         self.storage.meter.stop_at.set(None);
         self.storage.meter.stop.set(false);
         set_network(&mut self.sample, None, true);
-        if let Some(directory) = self.sample.pc.network.get_mut("target.test") {
+        if let Some(ad) = self.sample.target.active_directory()
+            && let Some(directory) = self.sample.pc.network.get_mut(&ad.dns_name)
+        {
             directory
                 .passwords
-                .insert("PC7$".to_owned(), b"target-0".to_vec());
+                .insert(ad.account_name.clone(), b"target-0".to_vec());
         }
         self.undo_at = None;
     }
 
     fn bring_stage(&mut self) {
-        let file = json(&stage(&self.sample));
+        let file = json(&stage(&self.sample, self.setup.name));
         self.storage.documents.insert(STAGE.to_owned(), file);
         self.storage
             .secrets

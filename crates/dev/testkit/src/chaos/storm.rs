@@ -9,7 +9,7 @@ use gw_platform::MachineError;
 use gw_platform::fake::{Fault, Phase};
 
 use super::dice::Dice;
-use super::flow::Flow;
+use super::flow::{Flow, Name};
 use super::oracle::{Snapshot, goal, judge};
 use super::planted::Flaw;
 use super::player::Weather;
@@ -98,7 +98,7 @@ pub(super) struct Ended {
 }
 
 /// Unbroken ends by what a run is made of, so that each is computed once.
-pub(super) type Goals = BTreeMap<(Flow, u32, u32, bool), Snapshot>;
+pub(super) type Goals = BTreeMap<(Flow, Name, u32, u32, bool), Snapshot>;
 
 /// Plays the runs of seeds `first..first + runs`.
 pub fn storms(first: u64, runs: u64) -> Tally {
@@ -134,7 +134,7 @@ pub fn storm(seed: u64, flaw: Option<Flaw>) -> Result<(), String> {
 }
 
 /// Objects that faults may strike.
-const OBJECTS: [&str; 15] = [
+const OBJECTS: [&str; 16] = [
     "UsrClass",
     "NTUSER",
     "translate hive SYSTEM",
@@ -150,22 +150,28 @@ const OBJECTS: [&str; 15] = [
     "make godwit",
     "park",
     "unregister",
+    "rename",
 ];
 
 /// Changes that may be lost without a word.
-const SILENT: [&str; 6] = [
+const SILENT: [&str; 7] = [
     "translate files",
     "translate hive SYSTEM",
     "hand profile",
     "translate local groups",
     "join",
     "leave",
+    "rename",
 ];
 
 pub(super) fn one(seed: u64, flaw: Option<Flaw>, goals: &mut Goals) -> Result<Ended, String> {
     let mut dice = Dice::new(seed);
     let setup = Setup {
         flow: *dice.pick(&Flow::ALL),
+        name: match dice.percent(30) {
+            true => Name::New,
+            false => Name::Kept,
+        },
         users: 1 + dice.below(2) as u32,
         files: 2 + dice.below(3) as u32,
         running: dice.percent(80),
@@ -173,7 +179,13 @@ pub(super) fn one(seed: u64, flaw: Option<Flaw>, goals: &mut Goals) -> Result<En
         budget_s: 2_000,
         flaw,
     };
-    let key = (setup.flow, setup.users, setup.files, setup.running);
+    let key = (
+        setup.flow,
+        setup.name,
+        setup.users,
+        setup.files,
+        setup.running,
+    );
     if let Entry::Vacant(place) = goals.entry(key) {
         place.insert(goal(&Setup {
             forward_only: false,

@@ -5,17 +5,17 @@ use gw_engine::{Exit, Request};
 use gw_model::{FinalState, StepName};
 use gw_platform::Machine;
 
-use super::flow::{Flow, comparable};
-use super::oracle::{difference, goal, judge};
+use super::flow::{Flow, Name, comparable};
+use super::oracle::{called, difference, goal, judge};
 use super::player::{Weather, refuse, set_network};
 use super::rig::{Home, Rig, Setup};
 
 /// The changes of a plan up to the join, without the guards, each with the
 /// restart that follows; and whether one follows the last change of all.
-fn plan(flow: Flow, running: bool) -> (Vec<String>, bool) {
+fn plan(flow: Flow, name: Name, running: bool) -> (Vec<String>, bool) {
     let mut rig = Rig::new(Setup {
         running,
-        ..Setup::plain(flow)
+        ..Setup::named(flow, name)
     });
     assert_eq!(rig.play(Request::Go), Ok(FinalState::Migrated));
     let plan = rig
@@ -44,15 +44,19 @@ fn plan(flow: Flow, running: bool) -> (Vec<String>, bool) {
 }
 
 fn check_plan(flow: Flow, steps: &[&str]) {
+    check_plan_named(flow, Name::Kept, steps);
+}
+
+fn check_plan_named(flow: Flow, name: Name, steps: &[&str]) {
     let mut wanted = vec!["make godwit-rescue an administrator"];
     wanted.extend(steps);
     assert_eq!(
-        plan(flow, true),
+        plan(flow, name, true),
         (wanted.iter().map(|s| (*s).to_owned()).collect(), true)
     );
     // On an image nothing restarts, and everything else is the same.
     let plain: Vec<String> = wanted.iter().map(|s| s.replace(", restart", "")).collect();
-    assert_eq!(plan(flow, false), (plain, false));
+    assert_eq!(plan(flow, name, false), (plain, false));
 }
 
 #[test]
@@ -61,6 +65,84 @@ fn plan_of_ad_to_ad() {
         Flow::AdToAd,
         &["leave AD source.test", "join AD target.test, restart"],
     );
+}
+
+#[test]
+fn a_new_name_is_given_between_leaving_and_joining_without_another_restart() {
+    let named = |flow, steps: &[&str]| check_plan_named(flow, Name::New, steps);
+    named(
+        Flow::AdToAd,
+        &[
+            "leave AD source.test",
+            "rename PC7 to pc-New",
+            "join AD target.test, restart",
+        ],
+    );
+    named(
+        Flow::AdToAdOffline,
+        &[
+            "leave AD source.test, restart",
+            "rename PC7 to pc-New",
+            "join AD target.test offline, restart",
+        ],
+    );
+    named(
+        Flow::EntraToEntra,
+        &[
+            "park 1 enrolments",
+            "leave Entra source-tenant",
+            "rename PC7 to pc-New",
+            "join Entra target-tenant, restart",
+        ],
+    );
+}
+
+#[test]
+fn every_flow_renames_and_returns_under_the_old_name() {
+    for flow in Flow::ALL {
+        let mut rig = Rig::new(Setup::named(flow, Name::New));
+        let goal = goal(&rig.setup).unwrap();
+        assert_eq!(rig.play(Request::Go), Ok(FinalState::Migrated), "{flow:?}");
+        assert_eq!(called(&mut rig, FinalState::Migrated), Ok(()), "{flow:?}");
+        assert_eq!(
+            rig.play(Request::Undo),
+            Ok(FinalState::Returned),
+            "{flow:?}"
+        );
+        assert_eq!(
+            judge(&mut rig, FinalState::Returned, &goal),
+            Ok(()),
+            "{flow:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rename_that_did_nothing_is_found_before_the_join_is_believed() {
+    for forward_only in [false, true] {
+        let mut rig = Rig::new(Setup {
+            forward_only,
+            ..Setup::named(Flow::AdToAd, Name::New)
+        });
+        let goal = goal(&rig.setup).unwrap();
+        rig.sky
+            .coming
+            .push((0, Weather::Silent("rename".to_owned())));
+        let mut end = rig.play(Request::Go).unwrap();
+        let found = rig.records().into_iter().any(|record| {
+            matches!(record.event, Event::Failed { error, .. }
+                if error.contains("called PC7 instead of pc-New"))
+        });
+        assert!(found, "forward only: {forward_only}");
+        let mut expected = FinalState::Returned;
+        if forward_only {
+            assert_eq!(end, FinalState::Held);
+            end = rig.play(Request::Go).unwrap();
+            expected = FinalState::Migrated;
+        }
+        assert_eq!(end, expected);
+        assert_eq!(judge(&mut rig, end, &goal), Ok(()));
+    }
 }
 
 #[test]

@@ -180,6 +180,8 @@ impl Progress for StopAfter {
 /// Everything the views show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
+    /// Computer name.
+    pub name: String,
     /// Membership.
     pub join: JoinState,
     /// Profiles.
@@ -224,6 +226,7 @@ impl View {
             }),
         };
         View {
+            name: must("facts", machine.facts()).computer_name,
             join: must("join state", machine.join_state()),
             profiles,
             groups: must("groups", machine.local_groups()),

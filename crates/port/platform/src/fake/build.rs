@@ -28,6 +28,24 @@ pub struct SamplePc {
     pub target: JoinTarget,
 }
 
+impl SamplePc {
+    /// The target expects the PC under another name.
+    pub fn expected_as(&mut self, name: &str) {
+        let (JoinTarget::ActiveDirectory(ad) | JoinTarget::ActiveDirectoryOffline(ad)) =
+            &mut self.target
+        else {
+            return;
+        };
+        let account = format!("{}$", name.to_uppercase());
+        if let Some(directory) = self.pc.network.get_mut(&ad.dns_name)
+            && let Some(password) = directory.passwords.remove(&ad.account_name)
+        {
+            directory.passwords.insert(account.clone(), password);
+        }
+        ad.account_name = account;
+    }
+}
+
 fn text(value: &str) -> SidText {
     value
         .parse()
@@ -257,6 +275,7 @@ pub fn sample_between(fuse: Fuse, users: u32, files: u32, from: Place, to: Place
             account_name: "PC7$".to_owned(),
         }),
     };
+    pc.seed_name("PC7");
     seed(&mut pc, "join/state", &state);
     if from == Place::Hybrid {
         seed(

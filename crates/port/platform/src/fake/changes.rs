@@ -11,6 +11,7 @@ use super::sd;
 use crate::change::{Before, BlobRef, Change, Counts, FolderCounts};
 use crate::machine::{BeforeStore, Cx, MachineError};
 use crate::map::{MapRef, Mode};
+use crate::name::may_rename;
 use crate::seen::FileScope;
 
 /// Every cell a small change touches, as it was: `None` means it was absent.
@@ -59,6 +60,9 @@ impl FakePc {
                 })
             }
             _ => {
+                if let Change::Rename { from, to } = change {
+                    may_rename(&self.next_name()?, from, to)?;
+                }
                 let image = self.image_of(change)?;
                 let after = self.after_of(change, &image, cx)?;
                 let counts = Counts {
@@ -105,6 +109,7 @@ impl FakePc {
                 let (sks, _) = self.translated_cells(&old, map, *mode, cx)?;
                 self.put_hive(&hive.label(), sks)
             }
+            Change::Rename { from, to } => self.rename(from, to, image(before)?),
             _ => {
                 let image = image(before)?;
                 if self.membership_execute(change, &image, cx)? {
@@ -176,6 +181,7 @@ impl FakePc {
                 };
                 self.put_all(Image::from([(key, value)]))
             }
+            Change::Rename { .. } => self.unrename(image(before)?),
             _ if self.membership_revert(change, before, image)? => Ok(()),
             _ => self.put_all(image(before)?),
         }
@@ -223,6 +229,7 @@ impl FakePc {
                 .collect(),
             Change::SetRegistryValue { hive, .. } => vec![format!("hive/{}", hive.label())],
             Change::SetAccountRight { sid, .. } => vec![format!("right/{sid}")],
+            Change::Rename { .. } => self.name_keys(),
             Change::MakeFolder { path } => vec![format!("folder/{}", path.folded())],
             Change::Park { path, name } => {
                 vec![
@@ -334,6 +341,7 @@ impl FakePc {
                     };
                 }
             }
+            Change::Rename { to, .. } => Self::renamed(to, &mut after)?,
             Change::MakeFolder { path } => {
                 after.insert(format!("folder/{}", path.folded()), Some(Vec::new()));
             }

@@ -109,6 +109,7 @@ impl FakePc {
     pub fn restart(&mut self) {
         let boots: u64 = self.facts.boot_id.parse().unwrap_or(0);
         self.facts.boot_id = (boots + 1).to_string();
+        self.complete_rename();
         self.complete_join();
     }
 
@@ -223,15 +224,25 @@ fn hive_ref(label: &str) -> Result<HiveRef, MachineError> {
 
 impl Machine for FakePc {
     fn facts(&mut self) -> Result<Facts, MachineError> {
-        Ok(self.facts.clone())
+        let mut facts = self.facts.clone();
+        facts.computer_name = self.next_name()?;
+        facts.pending.extend(self.pending_rename()?);
+        Ok(facts)
     }
 
     fn join_state(&mut self) -> Result<JoinState, MachineError> {
-        Ok(self
-            .cell("join/state")?
-            .unwrap_or_else(|| JoinState::Workgroup {
+        let state: Option<JoinState> = self.cell("join/state")?;
+        Ok(match state {
+            // Windows keeps no account name: a member is called what it is called.
+            Some(JoinState::ActiveDirectory(mut ad)) => {
+                ad.account_name = format!("{}$", self.next_name()?);
+                JoinState::ActiveDirectory(ad)
+            }
+            Some(state) => state,
+            None => JoinState::Workgroup {
                 name: "WORKGROUP".to_owned(),
-            }))
+            },
+        })
     }
 
     fn profiles(&mut self) -> Result<Vec<Profile>, MachineError> {
