@@ -14,6 +14,9 @@ use gw_secdesc::{Mode, Sid};
 use std::collections::BTreeMap;
 
 const ACCOUNTS: &str = "Policy\\Accounts";
+const ADMINISTRATORS: &str = "S-1-5-32-544";
+/// Where an account keeps the descriptor that says who may change it.
+const GUARD: &str = "SecDesc";
 const PRIVILEGES_HEADER: usize = 8;
 const PRIVILEGE: usize = 12;
 
@@ -71,9 +74,7 @@ pub fn carry(
     for (privilege, attributes) in own.privileges {
         *rights.privileges.entry(privilege).or_default() |= attributes;
     }
-    if !exists {
-        make(edit, &from, &to)?;
-    }
+    guard_as(edit, &from, &to)?;
     set(edit, &to, "Sid", target.as_bytes())?;
     write(edit, &to, &rights)?;
     if mode == Mode::Replace {
@@ -113,9 +114,38 @@ fn write(edit: &mut Editor<'_>, path: &str, rights: &Rights) -> Result<(), HiveE
     Ok(())
 }
 
-/// Makes the key at `to`, guarded as the one at `from`.
-fn make(edit: &mut Editor<'_>, from: &str, to: &str) -> Result<(), HiveError> {
-    let guard = default_bytes(edit.hive(), from, "SecDesc")?;
+/// Makes the key of an account that has none, guarded like the others: after
+/// the form of the Administrators' (every Windows has it), or of any account.
+///
+/// # Errors
+/// When the hive is damaged or cannot be edited.
+pub fn make_account(edit: &mut Editor<'_>, sid: &Sid) -> Result<(), HiveError> {
+    let to = format!("{ACCOUNTS}\\{sid}");
+    let mut models = vec![ADMINISTRATORS.to_owned()];
+    if let Some(all) = edit.hive().key(ACCOUNTS)? {
+        models.extend(all.subkeys()?.iter().map(|key| key.name().to_owned()));
+    }
+    let mut model = None;
+    for name in models {
+        let from = format!("{ACCOUNTS}\\{name}");
+        if from != to && !default_bytes(edit.hive(), &from, GUARD)?.is_empty() {
+            model = Some(from);
+            break;
+        }
+    }
+    match model {
+        Some(from) => guard_as(edit, &from, &to)?,
+        None => {
+            edit.create_key(&to)?;
+        }
+    }
+    set(edit, &to, "Sid", sid.as_bytes())
+}
+
+/// Guards the account at `to` as the one at `from` if nothing guards it yet;
+/// makes its key if there is none.
+fn guard_as(edit: &mut Editor<'_>, from: &str, to: &str) -> Result<(), HiveError> {
+    let guard = default_bytes(edit.hive(), from, GUARD)?;
     let descriptor = edit
         .hive()
         .key(from)?
@@ -128,10 +158,10 @@ fn make(edit: &mut Editor<'_>, from: &str, to: &str) -> Result<(), HiveError> {
             descriptor: descriptor.as_deref(),
         },
     )?;
-    if guard.is_empty() {
+    if guard.is_empty() || !default_bytes(edit.hive(), to, GUARD)?.is_empty() {
         return Ok(());
     }
-    set(edit, to, "SecDesc", &guard)
+    set(edit, to, GUARD, &guard)
 }
 
 fn set(edit: &mut Editor<'_>, path: &str, part: &str, bytes: &[u8]) -> Result<(), HiveError> {

@@ -267,6 +267,29 @@ fn rights_are_carried_replaced_and_united() {
 }
 
 #[test]
+fn an_account_that_is_made_is_guarded_like_the_others() {
+    let guard = |hive: &Hive, sid: &Sid| {
+        let path = format!("Policy\\Accounts\\{sid}\\SecDesc");
+        let key = hive.key(&path).expect("sound")?;
+        let value = key.value("").expect("sound")?.to_owned().expect("sound");
+        Some(value.bytes)
+    };
+    let mut security = open(built().security);
+    let made = sid("S-1-12-1-8-8-8-8");
+    let mut edit = security.edit(LATER).expect("sound");
+    rights::make_account(&mut edit, &made).expect("there are others");
+    let admins = guard(&security, &sid("S-1-5-32-544")).expect("built with one");
+    assert_eq!(guard(&security, &made), Some(admins.clone()));
+
+    // One that stands there bare gets its guard with the rights that it is given.
+    let path = format!("Policy\\Accounts\\{made}\\SecDesc");
+    let mut edit = security.edit(LATER).expect("sound");
+    edit.delete_key(&path).expect("sound");
+    rights::carry(&mut edit, &user(), &made, Mode::Replace).expect("sound");
+    assert_eq!(guard(&reopened(&security), &made), Some(admins));
+}
+
+#[test]
 fn a_profile_is_re_keyed() {
     let mut software = open(built().software);
     let list = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList";

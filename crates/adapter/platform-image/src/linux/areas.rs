@@ -17,7 +17,7 @@ use gw_platform::{
 };
 use gw_secdesc::Sid;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
 
 const ACCOUNTS: &str = "Policy\\Accounts";
 /// Denials that guards give: interactive and remote interactive logon, in `ActSysAc`.
@@ -30,10 +30,21 @@ struct Image {
     hives: Vec<hivefile::Saved>,
     /// Task files by their path on the device, and the blob that holds the old content.
     tasks: Vec<(WinPath, String)>,
+    /// DOS attributes of each of them: ntfs-3g sets "archive" on what it writes.
+    #[serde(default)]
+    task_attributes: Vec<Option<Vec<u8>>>,
     renames: Vec<Move>,
     accounts: Vec<Account>,
     /// Where SECURITY's logs go.
     parking: hivefile::Parking,
+}
+
+impl Image {
+    /// Of a task file, from before the change.
+    fn attributes_of(&self, task: &WinPath) -> Option<&[u8]> {
+        let (at, _) = self.tasks.iter().enumerate().find(|(_, one)| one.0.same(task))?;
+        self.task_attributes.get(at)?.as_deref()
+    }
 }
 
 /// A folder that takes another name, and under which name what had it already is parked.
@@ -163,6 +174,7 @@ pub(super) fn prepare(
         at: at.0,
         hives: Vec::new(),
         tasks: Vec::new(),
+        task_attributes: Vec::new(),
         renames: Vec::new(),
         accounts: Vec::new(),
         parking: Vec::new(),
@@ -188,6 +200,7 @@ pub(super) fn prepare(
             };
             let name = format!("task-{number}");
             blobs.push(hivefile::save(cx, &name, &old)?);
+            image.task_attributes.push(attributes(place, &path)?);
             image.tasks.push((path, name));
         }
     }
@@ -273,7 +286,7 @@ pub(super) fn execute(
         })?;
         for file in edits.into_inner() {
             if let Some(path) = rules.task_file(&file.path) {
-                put_file(place, &path, &file.content)?;
+                put_file(place, &path, &file.content, image.attributes_of(&path))?;
             }
         }
     }
@@ -329,7 +342,8 @@ pub(super) fn revert(place: &Place<'_>, before: &Before, cx: &Cx<'_>) -> Result<
         })?;
     }
     for (path, blob) in &image.tasks {
-        put_file(place, path, &super::files::read_blob(before, blob, cx)?)?;
+        let old = super::files::read_blob(before, blob, cx)?;
+        put_file(place, path, &old, image.attributes_of(path))?;
     }
     for saved in image.hives.iter().rev() {
         let which = match saved.file.same(&file_of(MachineHive::System)?) {
@@ -467,16 +481,28 @@ fn image(before: &Before) -> Result<Image, MachineError> {
     })
 }
 
-/// Replaces the content of a file that is there; everything else about it stays.
-fn put_file(place: &Place<'_>, path: &WinPath, content: &[u8]) -> Result<(), MachineError> {
-    let file = tree::find(place.root, path).ok_or_else(|| MachineError::Missing {
+/// Writes the content into a file that is there, so that its names, streams and object id stay. A
+/// write that was cut off is made good by the next one: what goes in follows from the before-image.
+fn put_file(
+    place: &Place<'_>,
+    path: &WinPath,
+    content: &[u8],
+    attributes: Option<&[u8]>,
+) -> Result<(), MachineError> {
+    let io = |error: std::io::Error| MachineError::io(path.as_str(), &error);
+    let at = tree::find(place.root, path).ok_or_else(|| MachineError::Missing {
         object: path.to_string(),
     })?;
-    let now = fs::read(&file).map_err(|error| MachineError::io(path.as_str(), &error))?;
-    if now == content {
-        return Ok(());
+    if fs::read(&at).map_err(io)? != content {
+        let mut file = fs::OpenOptions::new().write(true).open(&at).map_err(io)?;
+        file.write_all(content).map_err(io)?;
+        file.set_len(content.len() as u64).map_err(io)?;
+        file.sync_all().map_err(io)?;
     }
-    hivefile::swap_in(place, path, &file, content)
+    match attributes {
+        Some(wanted) => acl::set_attributes(&at, path.as_str(), wanted),
+        None => Ok(()),
+    }
 }
 
 fn parked(place: &Place<'_>, name: &str) -> WinPath {

@@ -75,16 +75,14 @@ pub(super) fn set(
             }
             return Ok(());
         }
-        let none = |bytes: &[u8]| RegValue::new(kind::NONE, bytes);
         if !exists {
-            edit.create_key(&format!("{account}\\Sid"))?;
-            edit.set_value(&format!("{account}\\Sid"), "", &none(binary.as_bytes()))?;
+            gw_hive::rights::make_account(&mut edit, &binary)?;
         }
         edit.create_key(&format!("{account}\\ActSysAc"))?;
         edit.set_value(
             &format!("{account}\\ActSysAc"),
             "",
-            &none(&after.to_le_bytes()),
+            &RegValue::new(kind::NONE, after.to_le_bytes()),
         )
     })();
     match result {

@@ -3,6 +3,7 @@
 use super::find::{self, join};
 use super::places::{self, Place, What};
 use super::{Area, MachineHive, Reading, Report, Rules, firewall, sddl_text};
+use crate::edit::Editor;
 use crate::error::HiveError;
 use crate::hive::Hive;
 use crate::time::FileTime;
@@ -72,17 +73,7 @@ pub fn translate(
         match one {
             Edit::Set(key, name, value) => edit.set_value(&key, &name, &value)?,
             Edit::RenameValue(key, from, to) => {
-                let value = match edit.hive().key(&key)? {
-                    Some(key) => key
-                        .value(&from)?
-                        .map(|value| value.to_owned())
-                        .transpose()?,
-                    None => None,
-                };
-                if let Some(value) = value {
-                    edit.delete_value(&key, &from)?;
-                    edit.set_value(&key, &to, &value)?;
-                }
+                report.notes.extend(rename_value(&mut edit, &key, &from, &to)?);
             }
             Edit::Delete(key) => {
                 edit.delete_key(&key)?;
@@ -91,11 +82,11 @@ pub fn translate(
                 let above = key.rsplit_once('\\').map_or("", |(above, _)| above);
                 let taken = join(above, &name);
                 if edit.hive().key(&taken)?.is_some() {
-                    let parked = free_name(edit.hive(), above, &name)?;
+                    let parked = free_name(&name, |tried| {
+                        Ok(edit.hive().key(&join(above, tried))?.is_none())
+                    })?;
                     edit.rename_key(&taken, &parked)?;
-                    report
-                        .notes
-                        .push(format!("{taken} was there already and is kept as {parked}"));
+                    report.notes.push(was_there(&taken, &parked));
                 }
                 edit.rename_key(&key, &name)?;
             }
@@ -104,14 +95,49 @@ pub fn translate(
     Ok(report)
 }
 
-fn free_name(hive: &Hive, above: &str, name: &str) -> Result<String, HiveError> {
+/// Gives a value another name; one that has it already is kept beside it, and said.
+fn rename_value(
+    edit: &mut Editor<'_>,
+    key: &str,
+    from: &str,
+    to: &str,
+) -> Result<Option<String>, HiveError> {
+    let named = |hive: &Hive, name: &str| -> Result<Option<RegValue>, HiveError> {
+        let Some(key) = hive.key(key)? else {
+            return Ok(None);
+        };
+        key.value(name)?.map(|value| value.to_owned()).transpose()
+    };
+    let Some(value) = named(edit.hive(), from)? else {
+        return Ok(None);
+    };
+    let mut note = None;
+    if let Some(taken) = named(edit.hive(), to)? {
+        let parked = free_name(to, |tried| Ok(named(edit.hive(), tried)?.is_none()))?;
+        edit.set_value(key, &parked, &taken)?;
+        note = Some(was_there(&join(key, to), &parked));
+    }
+    edit.delete_value(key, from)?;
+    edit.set_value(key, to, &value)?;
+    Ok(note)
+}
+
+fn was_there(taken: &str, parked: &str) -> String {
+    format!("{taken} was there already and is kept as {parked}")
+}
+
+/// The first name beside `name` that is free.
+fn free_name(
+    name: &str,
+    free: impl Fn(&str) -> Result<bool, HiveError>,
+) -> Result<String, HiveError> {
     let mut number = 1_u32;
     loop {
         let tried = match number {
             1 => format!("{name}.godwit-parked"),
             _ => format!("{name}.godwit-parked-{number}"),
         };
-        if hive.key(&join(above, &tried))?.is_none() {
+        if free(&tried)? {
             return Ok(tried);
         }
         number += 1;

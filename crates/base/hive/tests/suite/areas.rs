@@ -169,6 +169,22 @@ fn with_task(hive: &mut Hive, file: &[u8]) {
 }
 
 #[test]
+fn a_value_that_the_target_has_already_is_kept_beside_the_new_one() {
+    let mut setup = Setup::new(Mode::Replace);
+    setup.handed.insert(sid(ANNA));
+    let mut hive = software();
+    let tile = format!(r"{UI}\UserTile");
+    put(&mut hive, &tile, NEW, &RegValue::string("{OWN}"));
+    let report = setup.run(&mut hive, MachineHive::Software);
+    hive.check().unwrap();
+    assert_eq!(get(&hive, &tile, ANNA), None);
+    assert_eq!(text(&hive, &tile, NEW), "{60B7}");
+    let parked = format!("{NEW}.godwit-parked");
+    assert_eq!(text(&hive, &tile, &parked), "{OWN}");
+    assert!(report.notes.iter().any(|note| note.contains(&parked)), "{report:?}");
+}
+
+#[test]
 fn replace_leaves_no_source_at_any_place() {
     let setup = Setup::new(Mode::Replace);
     for (mut hive, which) in [
