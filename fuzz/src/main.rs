@@ -1,33 +1,32 @@
-//! Runs targets for some seconds each, on any stable compiler, the same way for the same seed.
+//! Runs targets for some seconds each, the same way for the same seed.
 //!
-//! `godwit-fuzz [TARGET…] [--seconds N] [--seed N]`, `godwit-fuzz TARGET --input FILE`.
-//! A finding is written to `artifacts/TARGET-HASH` and ends the program with 1.
+//! `godwit-fuzz [TARGET…|all] [--seconds N] [--seed N]`, `godwit-fuzz TARGET --input FILE`.
+//! Every target is searched in a process of its own, which is watched from this one, so that a
+//! crash is a finding like a panic. A finding is written to `artifacts/TARGET-HASH` and ends the
+//! program with 1.
+
+mod search;
+mod watch;
 
 use anyhow::{Context, Result, bail};
-use godwit_fuzz::{TARGETS, Target, find, mutate};
+use godwit_fuzz::{PLANTED, TARGETS, Target, find};
 use std::{
-    collections::HashSet,
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    panic,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
+use watch::{Ended, Plan, watch};
 
-/// One input may take this long; more is a finding.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// The process may hold this much, in bytes; more is a finding.
-const MEMORY: u64 = 3 << 30;
-/// So many inputs are kept to be changed further.
-const KEPT: usize = 4096;
+/// The search for the planted fault may take so many seconds; it needs about one.
+const PATIENCE: u64 = 120;
 
 struct Arguments {
     targets: Vec<&'static Target>,
     seconds: u64,
     seed: u64,
     input: Option<PathBuf>,
+    /// This is the process that searches: where it notes what it runs.
+    note: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +46,7 @@ fn arguments() -> Result<Arguments> {
         seconds: 60,
         seed: 1,
         input: None,
+        note: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -59,10 +59,12 @@ fn arguments() -> Result<Arguments> {
             "--seconds" => out.seconds = value()?.parse().context("--seconds")?,
             "--seed" => out.seed = value()?.parse().context("--seed")?,
             "--input" => out.input = Some(value()?.into()),
+            "--note" => out.note = Some(value()?.into()),
+            "all" => out.targets.extend(TARGETS),
             name => out.targets.push(find(name).with_context(|| {
                 let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
                 format!(
-                    "there is no target `{name}`; choose of {}",
+                    "there is no target `{name}`; choose of all, {}",
                     names.join(", ")
                 )
             })?),
@@ -75,6 +77,9 @@ fn arguments() -> Result<Arguments> {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
+    if let (Some(note), [target]) = (&arguments.note, arguments.targets.as_slice()) {
+        return search::run(target, arguments.seconds, arguments.seed, note);
+    }
     if let Some(path) = &arguments.input {
         let [target] = arguments.targets.as_slice() else {
             bail!("--input needs one target");
@@ -84,159 +89,80 @@ fn run(arguments: &Arguments) -> Result<bool> {
         println!("{}: nothing found in {}", target.name, path.display());
         return Ok(true);
     }
-    let watched = Arc::new(Mutex::new(Watched::default()));
-    watch(Arc::clone(&watched));
-    let mut fine = true;
+    if godwit_fuzz::coverage::edges() == 0 {
+        bail!("this was built without edge counters; start it with `cargo xtask fuzz`");
+    }
+    if !planted(arguments.seed)? {
+        return Ok(false);
+    }
+    println!(
+        "{:<10} {:>11} {:>9} {:>7} {:>6}",
+        "target", "executions", "per s", "edges", "kept"
+    );
+    let (mut executions, mut found) = (0, 0);
     for target in &arguments.targets {
-        fine &= fuzz(target, arguments, &watched, &artifacts())?;
-    }
-    Ok(fine)
-}
-
-/// What is being run right now, for the watch.
-#[derive(Default)]
-struct Watched {
-    target: &'static str,
-    input: Vec<u8>,
-    since: Option<Instant>,
-}
-
-fn fuzz(
-    target: &'static Target,
-    arguments: &Arguments,
-    watched: &Mutex<Watched>,
-    artifacts: &Path,
-) -> Result<bool> {
-    let mut kept = (target.seeds)().with_context(|| format!("the seeds of {}", target.name))?;
-    let mut dice = mutate::Dice::new(arguments.seed);
-    let mut answers = HashSet::new();
-    let started = Instant::now();
-    let mut inputs = 0_u64;
-    let mut next = 0;
-    // Inputs that only grow make everything slow.
-    let longest = 2 * kept.iter().map(Vec::len).max().unwrap_or(0) + 256;
-    while inputs < kept.len() as u64 || started.elapsed().as_secs() < arguments.seconds {
-        // First the seeds as they are, then changed ones.
-        let data = if next < kept.len() && inputs == next as u64 {
-            next += 1;
-            kept[next - 1].clone()
-        } else {
-            let mut data = kept[dice.below(kept.len())].clone();
-            let other = &kept[dice.below(kept.len())];
-            mutate::mutate(&mut data, other, &mut dice);
-            data.truncate(longest);
-            if dice.below(8) != 0 {
-                (target.repair)(&mut data);
-            }
-            data
+        let plan = Plan {
+            target: target.name,
+            seconds: arguments.seconds,
+            seed: arguments.seed,
         };
-        inputs += 1;
-        let mut now = watched.lock().unwrap_or_else(PoisonError::into_inner);
-        (now.target, now.since) = (target.name, Some(Instant::now()));
-        now.input.clone_from(&data);
-        drop(now);
-        let outcome = panic::catch_unwind(|| (target.run)(&data));
-        watched.lock().unwrap_or_else(PoisonError::into_inner).since = None;
-        match outcome {
-            Ok(answer) if answers.insert(answer) && kept.len() < KEPT => {
-                // A first answer to a seed needs no second copy of it.
-                if inputs > next as u64 {
-                    kept.push(data);
-                }
+        let watched = watch(&plan)?;
+        executions += watched.executions;
+        let said = match &watched.ended {
+            Ended::Clean { edges, kept } => format!("{edges:>7} {kept:>6}  clean"),
+            Ended::Found { why, input } => {
+                found += 1;
+                format!(
+                    "FOUND: {why}; {}",
+                    again(target.name, &keep(target.name, input)?)
+                )
             }
-            Ok(_) => {}
-            Err(_) => {
-                report(target.name, &data, "it panicked", artifacts)?;
-                return Ok(false);
-            }
-        }
+        };
+        println!(
+            "{:<10} {:>11} {:>9.0} {said}",
+            target.name,
+            watched.executions,
+            watched.executions as f64 / watched.seconds.max(0.001),
+        );
     }
-    let seconds = started.elapsed().as_secs_f64();
-    println!(
-        "{:<8} {inputs:>9} inputs in {seconds:>5.1} s ({:>6.0}/s), {:>4} different answers, nothing found",
-        target.name,
-        inputs as f64 / seconds,
-        answers.len()
-    );
-    Ok(true)
+    let targets = arguments.targets.len();
+    match found {
+        0 => println!("{targets} targets, {executions} executions: clean"),
+        found => println!("{targets} targets, {executions} executions: {found} FOUND SOMETHING"),
+    }
+    Ok(found == 0)
 }
 
-/// Ends the process when an input takes too long or too much memory.
-fn watch(watched: Arc<Mutex<Watched>>) {
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(Duration::from_millis(250));
-            let now = watched.lock().unwrap_or_else(PoisonError::into_inner);
-            let slow = now.since.is_some_and(|since| since.elapsed() > PATIENCE);
-            let large = resident().is_some_and(|bytes| bytes > MEMORY);
-            if slow || large {
-                let why = if slow {
-                    "it takes too long"
-                } else {
-                    "it takes too much memory"
-                };
-                if let Err(error) = report(now.target, &now.input, why, &artifacts()) {
-                    eprintln!("error: {error:#}");
-                }
-                std::process::exit(1);
-            }
-        }
-    });
-}
-
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = status.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
-
-fn artifacts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts")
-}
-
-fn report(target: &str, data: &[u8], why: &str, dir: &Path) -> Result<()> {
-    fs::create_dir_all(dir)?;
-    let mut hasher = DefaultHasher::new();
-    data.hash(&mut hasher);
-    let path = dir.join(format!("{target}-{:016x}", hasher.finish()));
-    fs::write(&path, data)?;
-    println!(
-        "{target}: FOUND: {why}; again with: cargo xtask fuzz {target} --input {}",
-        path.display()
-    );
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Far from the seed: two bytes must be right, and nothing but the answers leads there.
-    const PLANTED: Target = Target {
-        name: "planted",
-        seeds: || Ok(vec![vec![0; 40]]),
-        repair: |_| {},
-        run: |data| match data {
-            [_, _, 0xff, 0x7f, ..] => panic!("planted"),
-            [_, _, 0xff, ..] => 1,
-            _ => 0,
-        },
+/// Whether the search finds what is hidden for it: if not, its silence means nothing.
+fn planted(seed: u64) -> Result<bool> {
+    let plan = Plan {
+        target: PLANTED.name,
+        seconds: PATIENCE,
+        seed,
     };
+    let watched = watch(&plan)?;
+    let (said, good) = match &watched.ended {
+        Ended::Found { why, .. } if why.contains("index out of bounds") => ("found", true),
+        _ => ("NOT FOUND", false),
+    };
+    println!(
+        "planted out-of-bounds read {said} after {} executions in {:.1} s",
+        watched.executions, watched.seconds
+    );
+    Ok(good)
+}
 
-    #[test]
-    fn a_planted_fault_is_found_and_its_input_kept() {
-        let arguments = Arguments {
-            targets: vec![&PLANTED],
-            seconds: 60,
-            seed: 1,
-            input: None,
-        };
-        let dir = tempfile::tempdir().expect("a folder");
-        let fine = fuzz(&PLANTED, &arguments, &Mutex::default(), dir.path());
-        assert!(!fine.expect("it runs"), "the planted fault was not found");
-        let kept: Vec<_> = fs::read_dir(dir.path()).expect("the folder").collect();
-        let path = kept[0].as_ref().expect("a finding").path();
-        let data = fs::read(path).expect("the finding");
-        assert!(panic::catch_unwind(|| (PLANTED.run)(&data)).is_err());
-    }
+fn keep(target: &str, input: &[u8]) -> Result<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
+    fs::create_dir_all(&dir)?;
+    let path = dir.join(format!("{target}-{}", watch::name_of(input)));
+    fs::write(&path, input)?;
+    Ok(path)
+}
+
+fn again(target: &str, path: &Path) -> String {
+    format!(
+        "again with: cargo xtask fuzz {target} --input {}",
+        path.display()
+    )
 }

@@ -1,10 +1,10 @@
 //! A whole NTFS volume: boot sector, file records, directories, the descriptor store.
 //!
-//! Seeds are made with `mkfs.ntfs`, small, so that most changes hit something that is read.
+//! Seeds are made with `mkfs.ntfs`, small, so that most changes hit something that is read. It puts
+//! the time and a random serial number in, so that no two runs search quite the same.
 
-use crate::{Target, answer, leave_alone};
+use crate::{Target, leave_alone};
 use anyhow::{Context, ensure};
-use gw_ntfs::Volume;
 use std::process::{Command, Stdio};
 
 pub(crate) const TARGET: Target = Target {
@@ -14,17 +14,8 @@ pub(crate) const TARGET: Target = Target {
     run,
 };
 
-fn run(data: &[u8]) -> u64 {
+fn run(data: &[u8]) {
     gw_ntfs::exercise(data);
-    match Volume::open(data) {
-        Ok(volume) => answer(&format!(
-            "{:?} {:?} {:?}",
-            volume.refusals(),
-            volume.log_state().err(),
-            volume.census().map(|census| census.sids().0.len() / 4)
-        )),
-        Err(error) => answer(&error.to_string()),
-    }
 }
 
 fn seeds() -> anyhow::Result<Vec<Vec<u8>>> {

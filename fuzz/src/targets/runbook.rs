@@ -1,6 +1,6 @@
 //! Runbook documents.
 
-use crate::{Target, answer, leave_alone};
+use crate::{Target, leave_alone};
 use gw_model::DirectoryId;
 use gw_runbook::Runbook;
 use serde_json::json;
@@ -12,24 +12,16 @@ pub(crate) const TARGET: Target = Target {
     run,
 };
 
-fn run(data: &[u8]) -> u64 {
+fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    match gw_runbook::read(&text) {
-        Ok(read) => {
-            let verdict = read.check();
-            let written = serde_json::to_string(&read).expect("what was read can be written");
-            let again = gw_runbook::read(&written).expect("what was written can be read");
-            assert_eq!(read, again, "a document changed on its way");
-            assert_eq!(verdict.is_ok(), again.check().is_ok());
-            answer(
-                &verdict
-                    .err()
-                    .map(|found| found.to_string())
-                    .unwrap_or_default(),
-            )
-        }
-        Err(error) => answer(&error.to_string()),
-    }
+    let Ok(read) = gw_runbook::read(&text) else {
+        return;
+    };
+    let verdict = read.check().map_err(|found| found.to_string());
+    let written = serde_json::to_string(&read).expect("what was read can be written");
+    let again = gw_runbook::read(&written).expect("what was written can be read");
+    assert_eq!(read, again, "a document changed on its way");
+    assert_eq!(verdict.is_ok(), again.check().is_ok());
 }
 
 fn seeds() -> anyhow::Result<Vec<Vec<u8>>> {

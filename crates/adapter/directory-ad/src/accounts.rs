@@ -78,7 +78,7 @@ const ATTRIBUTES: &[&str] = &[
     "adminCount",
 ];
 
-fn account(entry: &Entry) -> Option<AccountFacts> {
+pub(crate) fn account(entry: &Entry) -> Option<AccountFacts> {
     let sid = |name: &str| {
         entry
             .bytes(name)

@@ -14,6 +14,7 @@ mod check;
 mod connect;
 mod entry;
 mod escape;
+mod exercise;
 mod facts;
 mod import;
 mod password;
@@ -25,6 +26,8 @@ mod starttls;
 mod time;
 mod tls;
 mod token;
+
+pub use exercise::exercise;
 
 use gw_directory::{
     AccountError, AccountFacts, BoxFuture, ComputerAccounts, ComputerName, ConnectionReport,

@@ -353,7 +353,12 @@ fn page_cookie(result: &LdapResult) -> Option<Vec<u8>> {
         .ctrls
         .iter()
         .find(|control| control.1.ctype == "1.2.840.113556.1.4.319")?;
-    let (_, tag) = parse_tag(control.1.val.as_deref()?).ok()?;
+    cookie_of(control.1.val.as_deref()?)
+}
+
+/// The cookie in the control's value: SEQUENCE { size, cookie }.
+pub(crate) fn cookie_of(value: &[u8]) -> Option<Vec<u8>> {
+    let (_, tag) = parse_tag(value).ok()?;
     tag.expect_constructed()?
         .into_iter()
         .nth(1)?

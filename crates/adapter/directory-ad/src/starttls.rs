@@ -64,7 +64,7 @@ async fn read(stream: &mut TcpStream, into: &mut [u8]) -> Result<(), StartTlsErr
 }
 
 /// The result code of the ExtendedResponse inside an LDAPMessage's content.
-fn result_code(body: &[u8]) -> Option<u8> {
+pub(crate) fn result_code(body: &[u8]) -> Option<u8> {
     let (0x02, _, rest) = element(body)? else {
         return None;
     };

@@ -49,7 +49,7 @@ fn no_system_store(error: rustls::Error) -> TrustError {
     }
 }
 
-fn authorities(pem: &str) -> Result<RootCertStore, TrustError> {
+pub(crate) fn authorities(pem: &str) -> Result<RootCertStore, TrustError> {
     let mut store = RootCertStore::empty();
     for (index, certificate) in CertificateDer::pem_slice_iter(pem.as_bytes()).enumerate() {
         let bad = |cause: String| TrustError::BadCertificate {

@@ -179,7 +179,7 @@ pub(crate) fn issuer_record(
 }
 
 /// Checks form, issuer, signature and date.
-fn verify(text: &str, issuers: &[IssuerRecord], now: DateTime<Utc>) -> Result<Body, LicenceError> {
+pub(crate) fn verify(text: &str, issuers: &[IssuerRecord], now: DateTime<Utc>) -> Result<Body, LicenceError> {
     let (bytes, signature) = parts(text)?;
     let body: Body = serde_json::from_slice(&bytes).map_err(|_| LicenceError::Form)?;
     let issuer = issuers

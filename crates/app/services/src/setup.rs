@@ -309,7 +309,7 @@ fn hash(token: &str) -> String {
 }
 
 /// Groups of five, easy to write down.
-fn recovery_text(private: &[u8]) -> String {
+pub(crate) fn recovery_text(private: &[u8]) -> String {
     let body = data_encoding::BASE32_NOPAD.encode(private);
     let groups: Vec<&str> = body
         .as_bytes()
@@ -319,7 +319,7 @@ fn recovery_text(private: &[u8]) -> String {
     format!("{RECOVERY_PREFIX}{}", groups.join("-"))
 }
 
-fn recovery_bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn recovery_bytes(text: &str) -> Option<Vec<u8>> {
     let plain: String = text
         .chars()
         .filter(|c| !c.is_whitespace() && *c != '-')

@@ -15,11 +15,13 @@ pub fn exercise(hive: &[u8], log: Option<&[u8]>) {
         return;
     };
     let _ = (hive.sids(), hive.text_sids(), hive.descriptors());
-    let _ = (
-        sam::aliases(&hive),
-        rights::accounts(&hive),
-        sam::machine_sid(&hive),
-    );
+    let _ = (rights::accounts(&hive), sam::machine_sid(&hive));
+    for alias in sam::aliases(&hive).unwrap_or_default() {
+        let _ = sam::alias(&hive, alias.domain, alias.rid);
+        for member in &alias.members {
+            let _ = sam::groups_of(&hive, alias.domain, member);
+        }
+    }
     if let Ok(boot) = lsa::boot_key(&hive) {
         let _ = lsa::read_secret(&hive, &boot, "$MACHINE.ACC");
     }

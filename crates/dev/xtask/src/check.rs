@@ -3,6 +3,7 @@
 mod deps;
 mod docs;
 mod licences;
+mod parsers;
 mod size;
 mod sources;
 
@@ -30,8 +31,11 @@ pub(crate) fn run_named(name: &str, workspace: &Path) -> Result<()> {
         "size" => size::check(workspace)?,
         "docs" => docs::check(workspace)?,
         "licences" => licences::check(workspace)?,
+        "fuzz" => parsers::check(workspace)?,
         other => {
-            bail!("there is no check `{other}`; choose fmt, deps, size, docs, licences or clippy")
+            bail!(
+                "there is no check `{other}`; choose fmt, deps, size, docs, licences, fuzz or clippy"
+            )
         }
     };
     if findings.is_empty() {
@@ -65,7 +69,7 @@ pub(crate) fn run_verb(name: Option<&str>, workspace: Option<&Path>) -> Result<(
     match name {
         Some(name) => run_named(name, workspace),
         None => run_all(
-            &["fmt", "deps", "size", "docs", "licences", "clippy"],
+            &["fmt", "deps", "size", "docs", "licences", "fuzz", "clippy"],
             workspace,
         ),
     }

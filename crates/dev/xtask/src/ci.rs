@@ -21,7 +21,7 @@ pub(crate) fn run_verb() -> Result<()> {
     let here = root();
     timed("setup", &setup::run)?;
     timed("checks", &|| {
-        check::run_all(&["fmt", "deps", "size", "docs", "licences"], &here)
+        check::run_all(&["fmt", "deps", "size", "docs", "licences", "fuzz"], &here)
     })?;
     timed("clippy", &|| check::run_all(&["clippy"], &here))?;
     timed("docs", &|| {

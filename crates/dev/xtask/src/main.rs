@@ -30,7 +30,7 @@ enum Verb {
     Setup,
     /// The house rules as tests; without a name, all of them
     Check {
-        /// One of: fmt, deps, size, docs, licences, clippy
+        /// One of: fmt, deps, size, docs, licences, fuzz, clippy
         name: Option<String>,
         /// Check another workspace (used to test the checks themselves)
         #[arg(long)]

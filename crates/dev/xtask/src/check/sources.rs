@@ -125,7 +125,7 @@ fn judge(name: &str, tier: &str, file: &Path, findings: &mut Vec<String>) -> Res
 }
 
 /// The lines that ship, with their numbers: no comments, nothing after the test module begins.
-fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines: Vec<&str> = text.lines().collect();
     let end = (0..lines.len())
         .find(|n| {
