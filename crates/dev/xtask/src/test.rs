@@ -119,8 +119,9 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "fixtures" => fixtures(),
         "engine-matrix" => chaos::engine_matrix(),
         "chaos" => chaos::chaos(storm),
+        "kills" => kills(storm.seed),
         other => bail!(
-            "there is no part `{other}`; choose one of {}, {}, engine-matrix, chaos",
+            "there is no part `{other}`; choose one of {}, {}, engine-matrix, chaos, kills",
             PARTS.join(", "),
             BESIDE.join(", ")
         ),
@@ -211,6 +212,22 @@ fn areas() -> Result<()> {
     .arg(python())
     .arg("--checkers")
     .arg(&checkers))
+}
+
+/// A run on a disk image, killed from outside at 200 random milliseconds.
+fn kills(seed: u64) -> Result<()> {
+    setup::ensure()?;
+    lab::build()?;
+    run(cargo(&["run", "--quiet", "--locked", "-p", "gw-lab", "--example", "kills", "--"])
+        .arg("--dir")
+        .arg(lab::lab_dir().join("kills"))
+        .arg("--bin-dir")
+        .arg(target_dir().join("debug"))
+        .arg("--python")
+        .arg(python())
+        .arg("--checkers")
+        .arg(root().join("crates/dev/lab/checker"))
+        .args(["--seed", &seed.to_string()]))
 }
 
 /// The console: types, lints, unit tests, bundle.

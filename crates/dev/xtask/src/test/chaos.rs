@@ -9,7 +9,7 @@ pub(crate) struct Arguments {
     /// `chaos`: how many runs in random weather
     #[arg(long, default_value_t = 10_000)]
     pub(crate) runs: u64,
-    /// `chaos`: seed of the first one
+    /// `chaos`, `kills`: seed of the first one
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
