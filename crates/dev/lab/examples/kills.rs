@@ -147,9 +147,9 @@ fn documents(spec: &ImageSpec) -> (Value, Value) {
     let order = json!({
         "v": 1,
         "run_id": run,
-        "order_id": id("order"),
+        "order_id": id("ord"),
         "kind": "run",
-        "runbook": { "id": id("runbook"), "version": 1, "name": "Kills" },
+        "runbook": { "id": id("rbk"), "version": 1, "name": "Kills" },
         "settings": {
             "mode": "replace",
             "outside": [
