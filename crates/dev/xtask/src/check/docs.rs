@@ -49,9 +49,10 @@ pub(super) fn check(workspace: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Each line of the intended behaviour names a test that exists.
+/// Each line of the intended behaviour, and of what a runbook's options do, names a test that
+/// exists.
 fn behaviour(workspace: &Path) -> Vec<String> {
-    let folder = workspace.join("docs/intended-behaviour");
+    let told = ["docs/intended-behaviour", "docs/runbook.md"].map(|part| workspace.join(part));
     let mut lines = Vec::new();
     let mut tests = BTreeSet::new();
     walk(workspace, &mut |path| {
@@ -60,9 +61,9 @@ fn behaviour(workspace: &Path) -> Vec<String> {
             return;
         };
         match extension {
-            Some("md") if path.starts_with(&folder) => {
-                let told = text.lines().filter(|line| line.starts_with("- "));
-                lines.extend(told.map(|line| (path.display().to_string(), line.to_owned())));
+            Some("md") if told.iter().any(|part| path.starts_with(part)) => {
+                let said = text.lines().filter(|line| line.starts_with("- "));
+                lines.extend(said.map(|line| (path.display().to_string(), line.to_owned())));
             }
             Some("rs") => tests.extend(test_names(&text)),
             _ => {}
@@ -89,10 +90,12 @@ fn test_names(text: &str) -> Vec<String> {
     let mut lines = text.lines().map(str::trim);
     let mut names = Vec::new();
     while let Some(line) = lines.next() {
-        if line != "#[test]" {
+        if line != "#[test]" && !line.starts_with("#[tokio::test") {
             continue;
         }
-        let function = lines.by_ref().find_map(|line| line.strip_prefix("fn "));
+        let function = lines.by_ref().find_map(|line| {
+            line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
+        });
         if let Some((name, _)) = function.and_then(|rest| rest.split_once('(')) {
             names.push(name.to_owned());
         }
@@ -137,7 +140,8 @@ mod tests {
         assert_eq!(named("- It goes. (`it_goes`)"), Some("it_goes"));
         assert_eq!(named("- It goes (see `x`)."), None);
         assert_eq!(named("- It goes."), None);
-        let text = "#[test]\n#[ignore]\nfn a() {}\nfn b() {}\n    #[test]\n    fn c() {}\n";
-        assert_eq!(test_names(text), ["a", "c"]);
+        let text = "#[test]\n#[ignore]\nfn a() {}\nfn b() {}\n    #[test]\n    fn c() {}\n\
+                    #[tokio::test]\nasync fn d() {}\n";
+        assert_eq!(test_names(text), ["a", "c", "d"]);
     }
 }
