@@ -17,6 +17,7 @@ mod name;
 mod profiles;
 mod registry;
 mod rights;
+mod scan;
 mod sids;
 mod tree;
 mod volume;

@@ -1,12 +1,12 @@
-//! Translating the descriptors of files: one enumeration, one plan, a cursor.
+//! Translating the descriptors of files: one scan, one plan, a cursor.
 //!
 //! `prepare` writes the plan and every distinct descriptor, before and after, into the undo store;
 //! `execute` and `revert` only walk that plan, so that either may be repeated from any cursor.
 
-use super::{acl, sids, tree};
+use super::{acl, scan::Scan, sids, tree};
 use gw_platform::{
-    Before, BlobRef, Counts, Cx, FileScope, FolderCounts, Ignored, MachineError, MapRef, Mode,
-    Outcome, UndoClass, Undone, WinPath,
+    Before, BlobRef, Counts, Cx, FileScope, FolderCounts, MachineError, MapRef, Mode, Outcome,
+    UndoClass, Undone, WinPath,
 };
 use gw_secdesc::Translated;
 use std::{
@@ -20,13 +20,6 @@ const DESCRIPTORS: &str = "descriptors";
 /// Remarks in a before-image are for people; more than this nobody reads.
 const NOTES: usize = 100;
 
-/// What is needed besides the mount: the areas left alone, and our own folder.
-pub(super) struct Area<'a> {
-    pub(super) root: &'a Path,
-    pub(super) ignored: &'a Ignored,
-    pub(super) own: &'a WinPath,
-}
-
 /// One line of the plan: an object, and which descriptor it has before and after.
 struct Line {
     path: WinPath,
@@ -35,7 +28,7 @@ struct Line {
 }
 
 pub(super) fn prepare(
-    area: &Area<'_>,
+    found: Scan,
     scope: &FileScope,
     map: &MapRef,
     mode: Mode,
@@ -43,7 +36,6 @@ pub(super) fn prepare(
 ) -> Result<Before, MachineError> {
     let pairs = sids::map(&cx.inputs.map(map)?)?;
     let mode = sids::mode(mode);
-    let found = tree::walk(area.root, scope, area.ignored, area.own)?;
     let mut counts = Counts {
         ignored: found.ignored,
         refused: found.unusable.len() as u64,
@@ -62,25 +54,29 @@ pub(super) fn prepare(
             found
                 .unusable
                 .iter()
-                .map(|path| format!("{path} cannot be named on Windows and was left alone")),
+                .map(|what| format!("{what} and was left alone")),
         )
         .take(NOTES)
         .collect();
-    let mut store = Distinct::default();
+    let store = Distinct::of(found.descriptors, &pairs, mode);
     let mut plan = Vec::new();
-    let mut room = Vec::new();
     let folders = CountUnder::new(&scope.count_under);
-    for object in &found.objects {
-        let descriptor = acl::read(&object.file, object.path.as_str(), &mut room)?;
+    for object in found.objects {
+        let known = object.descriptor;
         counts.seen += 1;
-        let under = folders.of(&object.path);
-        let known = store.translate(descriptor, &pairs, mode);
+        let changed = matches!(store.results[known], Known::Changed { .. });
+        for folder in folders.of(&object.path) {
+            if let Some(sum) = counts.by_folder.get_mut(folder) {
+                sum.seen += 1;
+                sum.changed += u64::from(changed);
+            }
+        }
         match &store.results[known] {
             Known::Changed { after, fallback } => {
                 counts.changed += 1;
                 counts.fallbacks += u64::from(*fallback);
                 plan.push(Line {
-                    path: object.path.clone(),
+                    path: object.path,
                     before: known,
                     after: *after,
                 });
@@ -93,15 +89,8 @@ pub(super) fn prepare(
                 }
             }
         }
-        let changed = matches!(store.results[known], Known::Changed { .. });
-        for folder in under {
-            if let Some(sum) = counts.by_folder.get_mut(folder) {
-                sum.seen += 1;
-                sum.changed += u64::from(changed);
-            }
-        }
     }
-    counts.descriptors = store.read;
+    counts.descriptors = store.results.len() as u64;
     counts.descriptors_changed = store
         .results
         .iter()
@@ -192,53 +181,36 @@ enum Known {
     Refused(String),
 }
 
-/// Distinct descriptors by first appearance, each translated once.
-#[derive(Default)]
+/// Distinct descriptors, those of the volume first, and what each of these becomes.
 struct Distinct {
     bytes: Vec<Vec<u8>>,
+    /// Of the volume's; what translating gives needs none.
     results: Vec<Known>,
-    index: HashMap<Vec<u8>, usize>,
-    /// How many came from the volume, not from translating.
-    read: u64,
-    looked_at: HashMap<usize, ()>,
 }
 
 impl Distinct {
-    fn intern(&mut self, descriptor: Vec<u8>) -> usize {
-        if let Some(known) = self.index.get(&descriptor) {
-            return *known;
+    fn of(all: Vec<Vec<u8>>, pairs: &gw_secdesc::SidMap, mode: gw_secdesc::Mode) -> Self {
+        let on_volume = all.len();
+        let mut index: HashMap<Vec<u8>, usize> = all.iter().cloned().zip(0..).collect();
+        let mut bytes = all;
+        let mut results = Vec::with_capacity(on_volume);
+        for n in 0..on_volume {
+            results.push(match gw_secdesc::translate(&bytes[n], pairs, mode) {
+                Ok(Translated::Unchanged) => Known::Unchanged,
+                Ok(Translated::Changed {
+                    bytes: sd,
+                    fallback,
+                }) => {
+                    let after = *index.entry(sd).or_insert_with_key(|sd| {
+                        bytes.push(sd.clone());
+                        bytes.len() - 1
+                    });
+                    Known::Changed { after, fallback }
+                }
+                Err(error) => Known::Refused(error.to_string()),
+            });
         }
-        let n = self.bytes.len();
-        self.index.insert(descriptor.clone(), n);
-        self.bytes.push(descriptor);
-        self.results.push(Known::Unchanged);
-        n
-    }
-
-    fn translate(
-        &mut self,
-        descriptor: Vec<u8>,
-        pairs: &gw_secdesc::SidMap,
-        mode: gw_secdesc::Mode,
-    ) -> usize {
-        let n = self.intern(descriptor);
-        if self.looked_at.insert(n, ()).is_some() {
-            return n;
-        }
-        self.read += 1;
-        let result = match gw_secdesc::translate(&self.bytes[n], pairs, mode) {
-            Ok(Translated::Unchanged) => Known::Unchanged,
-            Ok(Translated::Changed {
-                bytes: sd,
-                fallback,
-            }) => Known::Changed {
-                after: self.intern(sd),
-                fallback,
-            },
-            Err(error) => Known::Refused(error.to_string()),
-        };
-        self.results[n] = result;
-        n
+        Self { bytes, results }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     account, areas, facts, files, groups, guard, hivefile, hives, kerberos, membership,
-    mount::Volume, name, profiles, registry, rights, sids, tree,
+    mount::Volume, name, profiles, registry, rights, scan, scan::Scan, sids, tree,
 };
 use gw_hive::FileTime;
 use gw_platform::{
@@ -85,18 +85,26 @@ impl ImageMachine {
         })
     }
 
-    fn files_seen(&self, scope: &FileScope, seen: &mut SidsSeen) -> Result<(), MachineError> {
+    /// Everything that `scope` asks for, by the volume's own tables.
+    fn scan(&mut self, scope: &FileScope) -> Result<Scan, MachineError> {
         let ignored = self.ignored(scope)?;
-        let walk = tree::walk(self.root(), scope, &ignored, &self.own)?;
-        let mut users: HashMap<Vec<u8>, u64> = HashMap::new();
-        let mut room = Vec::new();
-        for object in &walk.objects {
-            let descriptor = super::acl::read(&object.file, object.path.as_str(), &mut room)?;
-            *users.entry(descriptor).or_default() += 1;
+        let wanted = scan::Wanted {
+            scope,
+            ignored: &ignored,
+            own: &self.own,
+        };
+        self.volume.away(|image| scan::read(image, &wanted))
+    }
+
+    fn files_seen(&mut self, scope: &FileScope, seen: &mut SidsSeen) -> Result<(), MachineError> {
+        let found = self.scan(scope)?;
+        let mut users: HashMap<usize, u64> = HashMap::new();
+        for object in &found.objects {
+            *users.entry(object.descriptor).or_default() += 1;
         }
         let mut sum: BTreeMap<Sid, SidCount> = BTreeMap::new();
         for (descriptor, users) in users {
-            match sids::of(&descriptor) {
+            match sids::of(&found.descriptors[descriptor]) {
                 Ok(named) => {
                     for (sid, count) in named {
                         sum.entry(sid).or_default().add(&sids::times(&count, users));
@@ -278,13 +286,8 @@ impl Machine for ImageMachine {
         }
         match change {
             Change::TranslateFiles { scope, map, mode } => {
-                let ignored = self.ignored(scope)?;
-                let area = files::Area {
-                    root: self.root(),
-                    ignored: &ignored,
-                    own: &self.own,
-                };
-                files::prepare(&area, scope, map, *mode, cx)
+                let found = self.scan(scope)?;
+                files::prepare(found, scope, map, *mode, cx)
             }
             Change::TranslateAreas { scope, map, mode } => {
                 let ignored = self.area_ignored(scope)?;

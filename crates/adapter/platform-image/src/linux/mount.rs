@@ -24,38 +24,44 @@ pub(super) struct Volume {
 impl Volume {
     /// Mounts `image` at `point`; what an ended process left mounted there is cleared away first.
     pub(super) fn open(image: &Path, point: &Path) -> Result<Self, MachineError> {
-        let shown = image.display().to_string();
         clear_stale(point);
         end_orphans(image);
         fs::create_dir_all(point).map_err(|e| MachineError::io(point.display().to_string(), &e))?;
         let point = point
             .canonicalize()
             .map_err(|e| MachineError::io(point.display().to_string(), &e))?;
+        let mut volume = Self {
+            image: image.to_path_buf(),
+            point,
+            daemon: None,
+        };
+        volume.mount()?;
+        Ok(volume)
+    }
+
+    fn mount(&mut self) -> Result<(), MachineError> {
+        let shown = self.image.display().to_string();
         let daemon = Command::new("ntfs-3g")
             .args([
                 "-o",
                 "permissions,streams_interface=windows,noatime,no_detach",
             ])
-            .arg(image)
-            .arg(&point)
+            .arg(&self.image)
+            .arg(&self.point)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|e| MachineError::io("ntfs-3g (is the package installed?)", &e))?;
-        let mut volume = Self {
-            image: image.to_path_buf(),
-            point,
-            daemon: Some(daemon),
-        };
+        self.daemon = Some(daemon);
         let since = Instant::now();
-        while !is_mounted(&volume.point) {
-            let ended = volume
+        while !is_mounted(&self.point) {
+            let ended = self
                 .daemon
                 .as_mut()
                 .and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
-                volume.daemon = None;
+                self.daemon = None;
                 return Err(MachineError::Damaged {
                     object: shown,
                     why: format!("ntfs-3g does not mount it ({status})"),
@@ -66,7 +72,21 @@ impl Volume {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(volume)
+        Ok(())
+    }
+
+    /// Does something with the image while it is not mounted, and mounts it again.
+    ///
+    /// # Errors
+    /// Those of `work`; or it cannot be mounted any more, and the value is good for nothing.
+    pub(super) fn away<T>(
+        &mut self,
+        work: impl FnOnce(&Path) -> Result<T, MachineError>,
+    ) -> Result<T, MachineError> {
+        self.release();
+        let done = work(&self.image);
+        self.mount()?;
+        done
     }
 
     /// Where the root of the volume is.

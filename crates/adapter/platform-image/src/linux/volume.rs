@@ -7,7 +7,7 @@
 //! - the work can be ended at any instruction and is finished by doing it again;
 //! - a prediction and the work are made by the same plan.
 
-mod device;
+pub(super) mod device;
 mod error;
 mod execute;
 mod redo;

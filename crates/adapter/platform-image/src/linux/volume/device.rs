@@ -19,14 +19,14 @@ pub(super) trait Disk: BlockRead {
 
 /// An image file or block device.
 #[derive(Debug)]
-pub(super) struct Device {
+pub(in crate::linux) struct Device {
     file: File,
     size: u64,
 }
 
 impl Device {
     /// Opens for reading only.
-    pub(super) fn read_only(path: &Path) -> io::Result<Self> {
+    pub(in crate::linux) fn read_only(path: &Path) -> io::Result<Self> {
         Self::sized(OpenOptions::new().read(true).open(path)?)
     }
 
