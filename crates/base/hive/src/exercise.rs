@@ -2,6 +2,7 @@
 
 use crate::hive::Hive;
 use crate::time::FileTime;
+use crate::sam::accounts;
 use crate::{lsa, rights, sam};
 use gw_secdesc::{Mode, SidMap};
 
@@ -22,8 +23,16 @@ pub fn exercise(hive: &[u8], log: Option<&[u8]>) {
             let _ = sam::groups_of(&hive, alias.domain, member);
         }
     }
-    if let Ok(boot) = lsa::boot_key(&hive) {
-        let _ = lsa::read_secret(&hive, &boot, "$MACHINE.ACC");
+    let _ = (
+        accounts::account(&hive, "Administrator"),
+        accounts::account_image(&hive, 500),
+        accounts::free_rid(&hive),
+    );
+    // A SAM has no boot key of its own; any will do to come as far as its key.
+    let boot = lsa::boot_key(&hive).unwrap_or(lsa::BootKey([7; 16]));
+    let _ = lsa::read_secret(&hive, &boot, "$MACHINE.ACC");
+    if let Ok(key) = sam::hash::SamKey::open(&hive, &boot) {
+        let _ = accounts::password_is(&hive, &key, 500, "a password");
     }
     read_some(&hive);
     if hive.check().is_err() {
