@@ -208,10 +208,8 @@ mod tests {
             let typo = String::from_utf8(typo).unwrap();
             noticed += usize::from(typo.parse::<Psk>().is_err());
         }
-        assert_eq!(
-            noticed, 61,
-            "a typo passes with a chance of 1 in 65536 each"
-        );
+        // One in 65,536 passes: of 61, two do once in two million times.
+        assert!(noticed >= 60, "{noticed} of 61 typos are noticed");
         assert_eq!("gwp2.AAAA".parse::<Psk>(), Err(PskError::Prefix));
         assert_eq!(text[..60].parse::<Psk>(), Err(PskError::Form));
     }
