@@ -78,6 +78,7 @@ pub(crate) fn rehearse(command: &Rehearse) -> Outcome {
             .collect::<Result<_, gw_platform::BadSid>>()?,
         target: None,
         secret: None,
+        computer_name: None,
         return_grade: ReturnGrade::None,
         return_because: "a rehearsal on the device leaves nothing".to_owned(),
     };

@@ -88,7 +88,7 @@ pub struct LicenceOpinion {
 
 /// The signed part.
 #[derive(Serialize, Deserialize)]
-struct Body {
+pub(crate) struct Body {
     issuer: String,
     #[serde(flatten)]
     licence: Licence,
@@ -179,7 +179,11 @@ pub(crate) fn issuer_record(
 }
 
 /// Checks form, issuer, signature and date.
-pub(crate) fn verify(text: &str, issuers: &[IssuerRecord], now: DateTime<Utc>) -> Result<Body, LicenceError> {
+pub(crate) fn verify(
+    text: &str,
+    issuers: &[IssuerRecord],
+    now: DateTime<Utc>,
+) -> Result<Body, LicenceError> {
     let (bytes, signature) = parts(text)?;
     let body: Body = serde_json::from_slice(&bytes).map_err(|_| LicenceError::Form)?;
     let issuer = issuers

@@ -298,9 +298,7 @@ async fn a_drawn_name_never_takes_over_an_account() {
     // Every name but one is there already, and the runbook allows reuse.
     for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345678".chars() {
         let name = format!("W-{last}");
-        server
-            .directories
-            .add(TARGET, ObjectKind::Computer, &name);
+        server.directories.add(TARGET, ObjectKind::Computer, &name);
     }
     let (agent, order) = renamed(&server, "W-%RAND:1%").await;
     match agent.stage(&server, &order, &[]).await {
@@ -583,7 +581,7 @@ async fn what_is_changed_is_withdrawn_and_made_again() {
         .runbook(at.customer, at.runbook, None)
         .await
         .unwrap();
-    let draft = gw_services::RunbookDraft {
+    let draft = RunbookDraft {
         document: serde_json::to_value(&view.document).unwrap(),
         join_password: None,
         return_password: None,

@@ -1,8 +1,8 @@
 //! Everything one can do with a hive, for fuzzers: must answer, never panic.
 
 use crate::hive::Hive;
-use crate::time::FileTime;
 use crate::sam::accounts;
+use crate::time::FileTime;
 use crate::{lsa, rights, sam};
 use gw_secdesc::{Mode, SidMap};
 

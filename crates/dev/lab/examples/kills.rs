@@ -84,7 +84,11 @@ fn main() -> Result<()> {
                 true => kills.count(all),
                 false => missed += 1,
             }
-            told.push(format!("{} ms{}", after.as_millis(), if all { " (all)" } else { "" }));
+            told.push(format!(
+                "{} ms{}",
+                after.as_millis(),
+                if all { " (all)" } else { "" }
+            ));
         }
         let (verb, end, goal) = match back {
             true => ("undo", "restored", &base),
@@ -97,7 +101,10 @@ fn main() -> Result<()> {
             false => Some(format!("it ended {ended}")),
         };
         if let Some(difference) = difference {
-            wrong.push(format!("run {number} ({verb}) after {}: {difference}", told.join(", ")));
+            wrong.push(format!(
+                "run {number} ({verb}) after {}: {difference}",
+                told.join(", ")
+            ));
         } else {
             fs::remove_dir_all(&device.dir)?;
         }
@@ -118,7 +125,11 @@ fn main() -> Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    bail!("{} of {} runs are different", wrong.len(), runs[0] + runs[1])
+    bail!(
+        "{} of {} runs are different",
+        wrong.len(),
+        runs[0] + runs[1]
+    )
 }
 
 #[derive(Default)]
@@ -142,7 +153,10 @@ impl Hits {
 
 /// `order.json` and `stage.json`, as docs/run-directory.md has them.
 fn documents(spec: &ImageSpec) -> (Value, Value) {
-    let run = format!("run_{}", Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001).simple());
+    let run = format!(
+        "run_{}",
+        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001).simple()
+    );
     let id = |kind: &str| format!("{kind}_{}", run.trim_start_matches("run_"));
     let order = json!({
         "v": 1,
@@ -202,7 +216,9 @@ impl Device {
                 .status()?;
             ensure!(copied.success(), "copying {file}");
         }
-        let run = dir.join("agent/runs").join(order["run_id"].as_str().unwrap_or("run"));
+        let run = dir
+            .join("agent/runs")
+            .join(order["run_id"].as_str().unwrap_or("run"));
         fs::create_dir_all(&run)?;
         fs::write(run.join("order.json"), serde_json::to_vec(order)?)?;
         Ok(Self {
@@ -222,7 +238,12 @@ impl Device {
             .arg(format!("image:{}", self.dir.display()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(fs::File::options().create(true).append(true).open(self.dir.join("said"))?)
+            .stderr(
+                fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(self.dir.join("said"))?,
+            )
             // With its ntfs-3g in a group of its own, so that both can be hit at once.
             .process_group(0)
             .spawn()
@@ -257,7 +278,10 @@ impl Device {
     /// Gives the engine what it asked for.
     fn answer(&self, code: Option<i32>) -> Result<()> {
         if code == Some(10) {
-            fs::write(self.run.join("stage.json"), serde_json::to_vec(&self.stage)?)?;
+            fs::write(
+                self.run.join("stage.json"),
+                serde_json::to_vec(&self.stage)?,
+            )?;
         }
         Ok(())
     }
@@ -280,12 +304,19 @@ impl Device {
             };
             match status.code() {
                 Some(0) => {
-                    let result: Value = serde_json::from_slice(&fs::read(self.run.join("result.json"))?)?;
-                    return Ok(result["state"].as_str().unwrap_or("without a state").to_owned());
+                    let result: Value =
+                        serde_json::from_slice(&fs::read(self.run.join("result.json"))?)?;
+                    return Ok(result["state"]
+                        .as_str()
+                        .unwrap_or("without a state")
+                        .to_owned());
                 }
                 Some(2) => {
                     let said = fs::read_to_string(self.dir.join("said"))?;
-                    return Ok(format!("refused: {}", said.lines().last().unwrap_or_default()));
+                    return Ok(format!(
+                        "refused: {}",
+                        said.lines().last().unwrap_or_default()
+                    ));
                 }
                 code => self.answer(code)?,
             }
@@ -309,6 +340,9 @@ fn differs(arguments: &Arguments, left: &Path, right: &Path) -> Result<Option<St
             let told = String::from_utf8_lossy(&output.stdout).into_owned();
             Ok(Some(told.lines().take(8).collect::<Vec<_>>().join(" | ")))
         }
-        _ => bail!("the checker failed: {}", String::from_utf8_lossy(&output.stderr)),
+        _ => bail!(
+            "the checker failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
     }
 }

@@ -278,7 +278,9 @@ fn an_image_is_renamed_in_every_place_and_back() {
         let [old, new] = ["PC-0001", "PC-NEW"];
         let same = |name: &str, offered: &str| -> Vec<String> {
             let host = name.replace("NEW", "New").replace("PC-N", "pc-N");
-            [name, name, &host, &host, name, offered].map(Into::into).into()
+            [name, name, &host, &host, name, offered]
+                .map(Into::into)
+                .into()
         };
         assert_eq!(seen, [same(old, old), same(new, new), same(new, "TARGET")]);
         assert!(image.machine().facts().unwrap().pending.is_empty());

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn engine_matrix() -> bool {
-    println!("flow               name  steps  changes  records  restarts  boundaries   runs  different");
+    println!(
+        "flow               name  steps  changes  records  restarts  boundaries   runs  different"
+    );
     let mut good = true;
     let all = Flow::ALL.map(|flow| (flow, Name::Kept));
     for (flow, name) in all.into_iter().chain([(Flow::AdToAd, Name::New)]) {

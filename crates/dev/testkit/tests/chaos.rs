@@ -29,9 +29,5 @@ fn every_flow_with_a_new_name_resumes_and_undoes() {
 fn some_boundaries(flow: Flow, name: Name, stride: usize) {
     let row = matrix(flow, name, stride).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(row.differences, Vec::<String>::new(), "{flow:?} {name:?}");
-    assert!(
-        row.boundaries >= 6,
-        "{flow:?} {name:?}: {}",
-        row.boundaries
-    );
+    assert!(row.boundaries >= 6, "{flow:?} {name:?}: {}", row.boundaries);
 }

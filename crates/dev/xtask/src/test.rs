@@ -218,16 +218,25 @@ fn areas() -> Result<()> {
 fn kills(seed: u64) -> Result<()> {
     setup::ensure()?;
     lab::build()?;
-    run(cargo(&["run", "--quiet", "--locked", "-p", "gw-lab", "--example", "kills", "--"])
-        .arg("--dir")
-        .arg(lab::lab_dir().join("kills"))
-        .arg("--bin-dir")
-        .arg(target_dir().join("debug"))
-        .arg("--python")
-        .arg(python())
-        .arg("--checkers")
-        .arg(root().join("crates/dev/lab/checker"))
-        .args(["--seed", &seed.to_string()]))
+    run(cargo(&[
+        "run",
+        "--quiet",
+        "--locked",
+        "-p",
+        "gw-lab",
+        "--example",
+        "kills",
+        "--",
+    ])
+    .arg("--dir")
+    .arg(lab::lab_dir().join("kills"))
+    .arg("--bin-dir")
+    .arg(target_dir().join("debug"))
+    .arg("--python")
+    .arg(python())
+    .arg("--checkers")
+    .arg(root().join("crates/dev/lab/checker"))
+    .args(["--seed", &seed.to_string()]))
 }
 
 /// The console: types, lints, unit tests, bundle.

@@ -14,8 +14,9 @@ const ATTRIBUTES: &str = "system.ntfs_attrib_be";
 /// buffer that is too small with an input/output error, so this is no place to be thrifty.
 const LONGEST: usize = 192 << 10;
 
-/// Reads the descriptor of an object itself, not of what a link stands for. `room` is reused from
-/// call to call.
+/// Reads the descriptor of an object through the mount, to compare with: of the object itself, not
+/// of what a link stands for. `room` is reused from call to call.
+#[cfg(test)]
 pub(super) fn read(file: &Path, object: &str, room: &mut Vec<u8>) -> Result<Vec<u8>, MachineError> {
     room.resize(LONGEST, 0);
     match rustix::fs::lgetxattr(file, DESCRIPTOR, room.as_mut_slice()) {

@@ -42,7 +42,11 @@ struct Image {
 impl Image {
     /// Of a task file, from before the change.
     fn attributes_of(&self, task: &WinPath) -> Option<&[u8]> {
-        let (at, _) = self.tasks.iter().enumerate().find(|(_, one)| one.0.same(task))?;
+        let (at, _) = self
+            .tasks
+            .iter()
+            .enumerate()
+            .find(|(_, one)| one.0.same(task))?;
         self.task_attributes.get(at)?.as_deref()
     }
 }

@@ -7,7 +7,7 @@
 //! (junctions, symbolic links) are objects themselves and are never followed.
 
 use super::{tree, volume::device::Device};
-use gw_ntfs::{FileEntry, FileReference, Namespace, NtfsError, Security, SecureStore, Volume};
+use gw_ntfs::{FileEntry, FileReference, Namespace, NtfsError, SecureStore, Security, Volume};
 use gw_platform::{FileScope, Ignored, MachineError, WinPath};
 use std::{collections::HashMap, path::Path, rc::Rc};
 

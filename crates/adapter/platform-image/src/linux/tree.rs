@@ -12,7 +12,9 @@ pub(super) const DRIVE: &str = "C:\\";
 /// The root of the volume.
 pub(super) fn drive() -> WinPath {
     // A constant that is a path.
-    DRIVE.parse().unwrap_or_else(|_| unreachable!("{DRIVE} is a root"))
+    DRIVE
+        .parse()
+        .unwrap_or_else(|_| unreachable!("{DRIVE} is a root"))
 }
 
 /// Where a path of the device is below the mount point.

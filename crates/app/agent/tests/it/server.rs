@@ -408,7 +408,7 @@ impl Server {
     /// The codes of the events that were reported.
     pub(crate) fn events(&self) -> Vec<gw_model::EventCode> {
         let code = |report: &Report| match &report.body {
-            gw_wire::report::ReportBody::Event(event) => Some(event.code),
+            ReportBody::Event(event) => Some(event.code),
             _ => None,
         };
         self.reports.iter().filter_map(code).collect()

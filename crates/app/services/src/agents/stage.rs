@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{Actor, Internal, Services, Topic, directories::connection_of};
 use gw_directory::{
-    AccountError, ComputerName, ConnectionSettings, Force, OsClaim, PrepareRequest, PreparedAccount,
-    ReusePolicy, Secret,
+    AccountError, ComputerName, ConnectionSettings, Force, OsClaim, PrepareRequest,
+    PreparedAccount, ReusePolicy, Secret,
 };
 use gw_model::{DeviceTrust, DirectoryId, Guid, RunKind, RunState};
 use gw_runbook::{AdJoin, DomainJoin, LeaveFrom, Runbook};

@@ -221,7 +221,9 @@ impl ComputerAccounts for FakeDirectories {
                 .iter()
                 .find(|object| object.account_name == format!("{name}$"))
                 .cloned();
-            let other = held.as_ref().is_some_and(|held| request.resume != Some(held.guid));
+            let other = held
+                .as_ref()
+                .is_some_and(|held| request.resume != Some(held.guid));
             let taken = {
                 let mut taken = self.taken.lock().unwrap();
                 taken.1.push(name.clone());

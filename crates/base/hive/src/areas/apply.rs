@@ -73,7 +73,9 @@ pub fn translate(
         match one {
             Edit::Set(key, name, value) => edit.set_value(&key, &name, &value)?,
             Edit::RenameValue(key, from, to) => {
-                report.notes.extend(rename_value(&mut edit, &key, &from, &to)?);
+                report
+                    .notes
+                    .extend(rename_value(&mut edit, &key, &from, &to)?);
             }
             Edit::Delete(key) => {
                 edit.delete_key(&key)?;

@@ -181,7 +181,10 @@ fn a_value_that_the_target_has_already_is_kept_beside_the_new_one() {
     assert_eq!(text(&hive, &tile, NEW), "{60B7}");
     let parked = format!("{NEW}.godwit-parked");
     assert_eq!(text(&hive, &tile, &parked), "{OWN}");
-    assert!(report.notes.iter().any(|note| note.contains(&parked)), "{report:?}");
+    assert!(
+        report.notes.iter().any(|note| note.contains(&parked)),
+        "{report:?}"
+    );
 }
 
 #[test]

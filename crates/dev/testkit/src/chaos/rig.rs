@@ -140,9 +140,7 @@ impl Rig {
         CLOCK.set(0);
         let fuse = Fuse::default();
         let size = (setup.users, setup.files);
-        let sample = setup
-            .flow
-            .pc(fuse.clone(), size, setup.running, setup.name);
+        let sample = setup.flow.pc(fuse.clone(), size, setup.running, setup.name);
         let mut storage = LossyStorage::new(fuse, setup.flaw);
         let mut order = setup.flow.order(setup.budget_s);
         order.settings.forward_only = setup.forward_only;

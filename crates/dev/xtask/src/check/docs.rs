@@ -94,7 +94,9 @@ fn test_names(text: &str) -> Vec<String> {
             continue;
         }
         let function = lines.by_ref().find_map(|line| {
-            line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
+            line.strip_prefix("async ")
+                .unwrap_or(line)
+                .strip_prefix("fn ")
         });
         if let Some((name, _)) = function.and_then(|rest| rest.split_once('(')) {
             names.push(name.to_owned());

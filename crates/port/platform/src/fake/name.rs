@@ -159,7 +159,8 @@ mod tests {
             for at in 0..2 * instructions {
                 for finish in [false, true] {
                     let mut pc = pc(running).pc;
-                    pc.fuse.arm(pc.fuse.ticks() + at, at * 7 + u64::from(finish));
+                    pc.fuse
+                        .arm(pc.fuse.ticks() + at, at * 7 + u64::from(finish));
                     let there = rename(&mut pc, &before);
                     assert_eq!(there.is_err(), at < instructions);
                     let both = there.and_then(|()| back(&mut pc, &before));

@@ -28,7 +28,8 @@ fn made(folder: &Path) -> PathBuf {
     }
     let mut room = Vec::new();
     for number in 0..300_u32 {
-        let folder = ["Users/anna", "Users/anna/Музыка", "Data/sub", "Windows"][number as usize % 4];
+        let folder =
+            ["Users/anna", "Users/anna/Музыка", "Data/sub", "Windows"][number as usize % 4];
         let file = root.join(format!("{folder}/file {number} ü"));
         fs::write(&file, b"x").unwrap();
         // The mask of the first entry.
