@@ -24,6 +24,8 @@ pub(super) struct Escrow {
     sent: Option<(Uuid, u64, Duration)>,
     /// Reports of which the server said that it holds their secrets.
     held: BTreeSet<Uuid>,
+    /// How often the server was asked in vain.
+    in_vain: u32,
 }
 
 impl Escrow {
@@ -65,11 +67,14 @@ impl Agent {
         if self.escrow.held.remove(&key) {
             dir.write_escrow()?;
             (self.escrow.waits, self.escrow.sent) = (None, None);
+            self.escrow.in_vain = 0;
             return Ok(None);
         }
         let (id, run) = (Some(order.header.order), Some(run));
         self.event(EventCode::WAITING_FOR_ESCROW, "", id, run)?;
-        Ok(Some(AGAIN))
+        let wait = AGAIN * 2_u32.pow(self.escrow.in_vain.min(8));
+        self.escrow.in_vain += 1;
+        Ok(Some(wait.min(AGAIN_AT_LAST)))
     }
 
     /// Queues the report, unless it waits there already or was sent a moment ago.
@@ -122,7 +127,8 @@ impl Agent {
     }
 }
 
-/// Before the server is asked again for a run that waits.
+/// Before the server is asked again for a run that waits; twice as long each time, up to the other.
 const AGAIN: Duration = Duration::from_secs(15);
+const AGAIN_AT_LAST: Duration = Duration::from_secs(300);
 /// Before a report that the server does not vouch for is sealed and sent again.
 const SEAL_AGAIN: Duration = Duration::from_secs(600);
