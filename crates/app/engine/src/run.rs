@@ -543,9 +543,11 @@ impl Run<'_> {
         let Some(mark) = self.state.leave() else {
             return Ok(false);
         };
-        if mark.outcome.is_some() || self.state.returning.is_some() {
+        if self.state.returning.is_some() {
             return Ok(true);
         }
+        // Also when it was reported as done: a device that says that it still
+        // belongs there has not left.
         let Change::Leave { from } = mark.change.clone() else {
             return Ok(false);
         };

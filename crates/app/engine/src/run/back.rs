@@ -47,7 +47,29 @@ impl Run<'_> {
                 self.undo_one(seq)?;
             }
         }
+        if let Some(exit) = self.unused_ticket()? {
+            return Ok(exit);
+        }
         self.arrived()
+    }
+
+    /// A ticket that was brought and not used changed the password of the source
+    /// account: without it the device is not accepted any more.
+    fn unused_ticket(&mut self) -> Result<Option<Exit>, Halt> {
+        let bytes = read(self.shared.borrow().storage, RETURN)?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        let file: ReturnFile = read_document(RETURN, &bytes).map_err(EngineError::from)?;
+        let taken = self.state.returning.as_ref();
+        let used = taken.is_some_and(|(used, seq)| {
+            *used == sha256 && !self.state.failures_of.contains_key(seq) && self.state.returned
+        });
+        match file.ticket {
+            Some(_) if !used => self.with_ticket(),
+            _ => Ok(None),
+        }
     }
 
     /// Everything is undone: read it back and end.
@@ -135,9 +157,13 @@ impl Run<'_> {
     /// Joins the source again; `Some` when the agent must bring a ticket, or
     /// there is none to be had.
     fn return_home(&mut self) -> Result<Option<Exit>, Halt> {
-        if self.state.returned {
-            return Ok(None);
+        match self.state.returned {
+            true => Ok(None),
+            false => self.with_ticket(),
         }
+    }
+
+    fn with_ticket(&mut self) -> Result<Option<Exit>, Halt> {
         self.begin(StepName::Return)?;
         if let Some(because) = self.still_renamed()? {
             return self.hold(because).map(Some);
@@ -217,7 +243,10 @@ impl Run<'_> {
     fn leads_home(&self, source: &JoinTarget) -> bool {
         match self.state.leave().map(|mark| &mark.change) {
             Some(Change::Leave { from }) => source.holds(from),
-            _ => false,
+            _ => {
+                let survey = self.state.survey.as_ref();
+                survey.is_some_and(|survey| source.holds(&survey.join))
+            }
         }
     }
 
