@@ -81,13 +81,7 @@ impl Run<'_> {
             .as_ref()
             .map(|back| back.because.clone())
             .unwrap_or_default();
-        let mut differences: Vec<String> = self
-            .state
-            .changes
-            .values()
-            .filter(|mark| mark.given_up)
-            .map(|mark| format!("could not undo: {}", mark.change.describe()))
-            .collect();
+        let mut differences = self.given_up();
         differences.extend(self.differences_from_baseline()?);
         self.machine
             .finish()
@@ -106,6 +100,14 @@ impl Run<'_> {
             false => FinalState::Restored,
         };
         self.final_state(state, because)
+    }
+
+    /// What could not be undone, in words.
+    fn given_up(&self) -> Vec<String> {
+        let marks = self.state.changes.values().filter(|mark| mark.given_up);
+        marks
+            .map(|mark| format!("could not undo: {}", mark.change.describe()))
+            .collect()
     }
 
     /// Undoes one change; one that cannot be undone is given up after a few
@@ -296,6 +298,13 @@ impl Run<'_> {
                 problem,
             })?;
         }
+        let because = match self.given_up() {
+            left if left.is_empty() => because,
+            left => format!(
+                "{because}; the device is not as it was: {}",
+                left.join("; ")
+            ),
+        };
         self.final_state(FinalState::Held, because)
     }
 
