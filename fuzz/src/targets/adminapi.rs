@@ -16,6 +16,7 @@ use gw_admin_api::{
     devices::{ApproveDevices, DeviceQuery, MoveDevice, ResolveConflict, RunbookChoice},
     directories::{DirectoryInput, TestQuery},
     events::EventQuery,
+    fallback::RevealInput,
     guide::GuideTick,
     jobs::ScheduleInput,
     licences::LicenceInput,
@@ -53,6 +54,7 @@ const KINDS: &[(&str, Take)] = &[
     ("psk", json::<PskInput>),
     ("recovery", json::<RecoveryKeyConfirm>),
     ("conflict", json::<ResolveConflict>),
+    ("reveal", json::<RevealInput>),
     ("runbook-choice", json::<RunbookChoice>),
     ("runbook", json::<RunbookInput>),
     ("schedule", json::<ScheduleInput>),
@@ -115,6 +117,7 @@ fn seeds() -> anyhow::Result<Vec<Vec<u8>>> {
         ("psk", object!({ "name": "a", "policy": "approve", "expires_at": "2026-11-22T12:00:00Z" })),
         ("recovery", object!({ "recovery_key": "gwr1.ABCDE" })),
         ("conflict", object!({ "keep_agent_id": id("agt") })),
+        ("reveal", object!({ "reason": "Ann cannot sign in" })),
         ("runbook-choice", object!({ "runbook_id": id("rbk") })),
         ("runbook", object!({ "document": { "v": 1 }, "join_password": "secret" })),
         (
