@@ -57,6 +57,11 @@ fn run(data: &[u8]) {
 /// A SID that was read has a text that both types read, and the same bytes again.
 fn known(sid: &Sid) {
     let text = sid.to_string();
+    // Without a part after the authority it is bytes that somebody wrote, and no account.
+    if sid.rid().is_none() {
+        assert!(text.parse::<Sid>().is_err(), "{text}");
+        return;
+    }
     assert_eq!(text.parse::<Sid>().as_ref(), Ok(sid), "{text}");
     assert!(text.parse::<SidText>().is_ok(), "{text} is refused");
     let _ = (sid.domain(), sid.rid(), sid.is_never_mapped());
