@@ -28,11 +28,11 @@ fn run(data: &[u8]) {
 
 fn seeds() -> anyhow::Result<Vec<Vec<u8>>> {
     let mut machine = MachineSpec::new("GW-1", "S-1-5-21-11-22-33".parse()?);
-    machine.machine_secret = vec![7; 24];
     machine.boot_key = BOOT_KEY;
     let security = machine_hives(&machine)?.security;
     let hive = Hive::open(security.clone(), None, None)?;
-    let secret = read_secret(&hive, &BootKey(BOOT_KEY), "$MACHINE.ACC")?;
+    // One that every machine has, in a domain or not.
+    let secret = read_secret(&hive, &BootKey(BOOT_KEY), "DPAPI_SYSTEM")?;
     anyhow::ensure!(secret.is_some(), "the seed holds no secret");
     Ok(vec![security])
 }

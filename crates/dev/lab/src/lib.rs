@@ -8,4 +8,5 @@ pub mod bench;
 pub mod forest;
 pub mod image;
 pub mod net;
+pub mod offline;
 pub mod scenario;

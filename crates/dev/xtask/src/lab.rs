@@ -33,18 +33,15 @@ pub(crate) struct Arguments {
     pub(crate) seed: Option<u64>,
 }
 
-/// Builds what the lab runs: server, agent and the lab's program.
+/// Builds what the lab runs: server, agent and the lab's program, with the features of the whole
+/// workspace, as the tests are.
 pub(crate) fn build() -> Result<()> {
     run(&mut cargo(&[
         "build",
+        "--workspace",
         "--quiet",
         "--locked",
-        "-p",
-        "godwit",
-        "-p",
-        "godwit-agent",
-        "-p",
-        "gw-lab",
+        "--bins",
     ]))
 }
 

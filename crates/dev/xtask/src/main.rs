@@ -40,7 +40,7 @@ enum Verb {
     Lab(lab::Arguments),
     /// Run everything, or one part
     Test {
-        /// One of: unit, suite, pg, web, areas, lab, e2e, windows, fixtures, engine-matrix, chaos, kills
+        /// One of: unit, suite, pg, web, areas, lab, e2e, windows, fixtures, engine-matrix, chaos, kills, blockers
         part: Option<String>,
         #[command(flatten)]
         storm: test::chaos::Arguments,

@@ -49,6 +49,21 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
+/// An example of the workspace, built and ready to be started. It is built with the features of the
+/// whole workspace, as the tests are: for one package alone cargo would build half of the
+/// dependencies once more.
+pub(crate) fn example(name: &str) -> Result<Command> {
+    run(&mut cargo(&[
+        "build",
+        "--workspace",
+        "--quiet",
+        "--locked",
+        "--example",
+        name,
+    ]))?;
+    Ok(command(target_dir().join("debug/examples").join(name)))
+}
+
 /// Runs to the end; fails on a failing exit code.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     run_within(command, Duration::from_secs(60 * 60))

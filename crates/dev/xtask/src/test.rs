@@ -6,7 +6,7 @@ mod postgres;
 
 use crate::{
     lab,
-    run::{cargo, command, python, root, run, run_within, target_dir},
+    run::{cargo, command, example, python, root, run, run_within, target_dir},
     setup, windows,
     wine::{Wine, with_environment},
 };
@@ -119,9 +119,10 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "fixtures" => fixtures(),
         "engine-matrix" => chaos::engine_matrix(),
         "chaos" => chaos::chaos(storm),
-        "kills" => kills(storm.seed),
+        "kills" => offline("kills", Some(storm.seed)),
+        "blockers" => offline("blockers", None),
         other => bail!(
-            "there is no part `{other}`; choose one of {}, {}, engine-matrix, chaos, kills",
+            "there is no part `{other}`; choose one of {}, {}, engine-matrix, chaos, kills, blockers",
             PARTS.join(", "),
             BESIDE.join(", ")
         ),
@@ -170,17 +171,7 @@ fn suite() -> Result<()> {
 /// A folder with one of each hive that the builder makes.
 fn built_hives() -> Result<PathBuf> {
     let hives = target_dir().join("built-hives");
-    run(cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "-p",
-        "gw-testkit",
-        "--example",
-        "hives",
-        "--",
-    ])
-    .arg(&hives))?;
+    run(example("hives")?.arg(&hives))?;
     Ok(hives)
 }
 
@@ -196,47 +187,33 @@ fn areas() -> Result<()> {
             .arg(built_hives()?),
         Duration::from_secs(300),
     )?;
-    run(cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "-p",
-        "gw-lab",
-        "--example",
-        "areas",
-        "--",
-        "--dir",
-    ])
-    .arg(lab::lab_dir().join("areas"))
-    .arg("--python")
-    .arg(python())
-    .arg("--checkers")
-    .arg(&checkers))
+    run(example("areas")?
+        .arg("--dir")
+        .arg(lab::lab_dir().join("areas"))
+        .arg("--python")
+        .arg(python())
+        .arg("--checkers")
+        .arg(&checkers))
 }
 
-/// A run on a disk image, killed from outside at 200 random milliseconds.
-fn kills(seed: u64) -> Result<()> {
+/// Runs on disk images without a server: `kills` kills them from outside at 200 random
+/// milliseconds, `blockers` plants what must stop them.
+fn offline(name: &str, seed: Option<u64>) -> Result<()> {
     setup::ensure()?;
     lab::build()?;
-    run(cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "-p",
-        "gw-lab",
-        "--example",
-        "kills",
-        "--",
-    ])
-    .arg("--dir")
-    .arg(lab::lab_dir().join("kills"))
-    .arg("--bin-dir")
-    .arg(target_dir().join("debug"))
-    .arg("--python")
-    .arg(python())
-    .arg("--checkers")
-    .arg(root().join("crates/dev/lab/checker"))
-    .args(["--seed", &seed.to_string()]))
+    let mut play = example(name)?;
+    play.arg("--dir")
+        .arg(lab::lab_dir().join(name))
+        .arg("--bin-dir")
+        .arg(target_dir().join("debug"))
+        .arg("--python")
+        .arg(python())
+        .arg("--checkers")
+        .arg(root().join("crates/dev/lab/checker"));
+    if let Some(seed) = seed {
+        play.arg("--seed").arg(seed.to_string());
+    }
+    run(&mut play)
 }
 
 /// The console: types, lints, unit tests, bundle.
@@ -375,13 +352,7 @@ fn fixtures() -> Result<()> {
         return Ok(());
     }
     setup::ensure()?;
-    run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "--locked",
-        "-p",
-        "godwit-agent",
-    ]))?;
+    lab::build()?;
     windows::build()?;
     let native = target_dir().join("debug/godwit-agent");
     let limit = Duration::from_secs(20 * 60);

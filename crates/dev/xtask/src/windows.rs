@@ -6,7 +6,7 @@
 //! shown to object before its silence is believed.
 
 use crate::{
-    run::{cargo, have, output, run, target_dir},
+    run::{cargo, example, have, output, run, target_dir},
     wine::Wine,
 };
 use anyhow::{Context, Result, bail};
@@ -155,9 +155,7 @@ fn smoke() -> Result<()> {
         &format!("{{\"sd\":\"{header}{target}\",\"changed\":true}}\n{{\"error\":"),
     )?;
 
-    run(cargo(&["run", "--quiet", "--locked", "-p", "gw-testkit"])
-        .args(["--example", "hives", "--"])
-        .arg(&scratch))?;
+    run(example("hives")?.arg(&scratch))?;
     let mut sids = wine.agent();
     sids.args(["hive", "sids", "--json"])
         .arg(Wine::path(&scratch.join("NTUSER.DAT")));

@@ -397,6 +397,28 @@ fn without_a_ticket_the_device_is_held_and_comes_home_later() {
 }
 
 #[test]
+fn a_ticket_that_was_brought_is_used_wherever_the_run_ends() {
+    // Home already with an earlier ticket; never left.
+    for (fails, stuck) in [("SYSTEM", "user0"), ("leave", "set registry value")] {
+        let mut rig = Rig::new(|_| {});
+        let start = rig.snapshot();
+        for (phase, object, times) in [(Phase::Execute, fails, 9), (Phase::Revert, stuck, 999)] {
+            let fault = fault(phase, object, denied(), times);
+            rig.sample.pc.faults.push(fault);
+        }
+        assert_eq!(rig.play(), Ok(FinalState::Held), "{fails}");
+        rig.sample.pc.faults.clear();
+        rig.home = Home::Ticket;
+        rig.deliver_return_now();
+        assert_eq!(rig.play(), Ok(FinalState::Returned), "{fails}");
+        assert_eq!(rig.snapshot(), start, "{fails}");
+        let source = rig.sample.source.clone();
+        let proof = rig.sample.pc.prove_join(&source);
+        assert!(proof.is_ok(), "{fails}: {proof:?}");
+    }
+}
+
+#[test]
 fn forward_only_is_held_and_tried_again() {
     let mut rig = Rig::new(|order| order.settings.forward_only = true);
     rig.sample

@@ -18,9 +18,8 @@ pub fn translate(text: &str, map: &SidMap, mode: Mode) -> Option<String> {
     for (index, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Plain(plain) => {
-                if plain.contains(':') {
-                    list.clear();
-                }
+                // Between entries nothing stands: another list begins.
+                list.clear();
                 match (mode, mapped(plain)) {
                     (Mode::Replace, Some(new)) => out.push_str(&new),
                     _ => out.push_str(plain),
@@ -230,5 +229,9 @@ mod tests {
             assert_eq!(translate(&once, &map(), mode), None, "{once}");
         }
         assert_eq!(sids(text).len(), 2);
+        // Something between two entries that belongs nowhere.
+        let torn = "D:(A;;FA;;;S-1-5-21-1-2-3-1001)x(A;;FA;;;S-1-5-21-1-2-3-1001)";
+        let once = translate(torn, &map(), Mode::Add).unwrap();
+        assert_eq!(translate(&once, &map(), Mode::Add), None, "{once}");
     }
 }

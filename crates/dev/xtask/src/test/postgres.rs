@@ -130,11 +130,15 @@ fn newest_bin() -> Result<PathBuf> {
 pub(super) fn run_parts() -> Result<()> {
     crate::setup::ensure()?;
     let cluster = Cluster::start()?;
-    for (package, test) in [("gw-store", "story"), ("gw-services", "race")] {
-        run(
-            cargo(&["test", "--locked", "--quiet", "-p", package, "--test", test])
-                .env("PG_URL", cluster.url()),
-        )?;
-    }
-    Ok(())
+    run(cargo(&[
+        "test",
+        "--workspace",
+        "--locked",
+        "--quiet",
+        "--test",
+        "story",
+        "--test",
+        "race",
+    ])
+    .env("PG_URL", cluster.url()))
 }
