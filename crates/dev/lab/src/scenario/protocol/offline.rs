@@ -1,4 +1,5 @@
-//! The server goes away right after staging and comes back when all is over.
+//! The server goes away as soon as a run needs nothing more of it (the stage package is there, and
+//! the fallback administrator's password is held) and comes back when all is over.
 
 use super::{demand, status, wait};
 use crate::scenario::{
@@ -26,11 +27,11 @@ pub(super) fn play(
         &stage.server.certificate(),
         &stage.project.psk,
     )?;
-    wait(Duration::from_secs(300), "the stage package", || {
+    wait(Duration::from_secs(300), "the escrow", || {
         Ok(device
             .runs()
             .iter()
-            .any(|run| run.join("stage.json").is_file())
+            .any(|run| run.join("escrow.json").is_file())
             .then_some(()))
     })?;
     agent.freeze(true);
