@@ -38,7 +38,9 @@ pub(super) fn list(root: &Path, profiles: &[Profile]) -> Result<Vec<HiveInfo>, M
                 };
                 if kind.is_dir() {
                     folders.push((path, entry.path()));
-                } else if kind.is_file() && is_hive(&entry.path()) {
+                } else if kind.is_file()
+                    && (is_hive(&entry.path()) || must_be_hive(&profile.path, &path))
+                {
                     let hive = HiveRef::User { file: path.clone() };
                     found.push(describe(root, hive, &path, Some(profile.path.clone())));
                 }
@@ -47,6 +49,17 @@ pub(super) fn list(root: &Path, profiles: &[Profile]) -> Result<Vec<HiveInfo>, M
     }
     found.sort_by(|a, b| a.hive.cmp(&b.hive));
     Ok(found)
+}
+
+/// Hives by their place in a profile: one that does not begin like a hive is damaged, and must not
+/// be passed over.
+fn must_be_hive(profile: &WinPath, file: &WinPath) -> bool {
+    [
+        "NTUSER.DAT",
+        "AppData\\Local\\Microsoft\\Windows\\UsrClass.dat",
+    ]
+    .iter()
+    .any(|name| profile.join(name).is_ok_and(|hive| hive.same(file)))
 }
 
 /// Registry files are called `*.dat` and begin with `regf`.
