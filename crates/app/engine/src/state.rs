@@ -82,6 +82,8 @@ pub(crate) struct ChangeMark {
     pub(crate) done_in: Option<String>,
     /// Boot in which it was undone.
     pub(crate) undone_in: Option<String>,
+    /// Number of the record that says so.
+    pub(crate) undone_at: Option<u64>,
 }
 
 /// The way back was taken.
@@ -164,6 +166,7 @@ impl State {
                         given_up: false,
                         done_in: None,
                         undone_in: None,
+                        undone_at: None,
                     },
                 );
             }
@@ -221,6 +224,7 @@ impl State {
                     mark.undone_going_back = back;
                     mark.given_up = *given_up;
                     mark.undone_in = self.boot.clone();
+                    mark.undone_at = Some(record.n);
                 }
             }
             Event::NeedsReturn { .. } => self.needs_return = true,

@@ -18,14 +18,7 @@ const TRIES: u32 = 3;
 impl Run<'_> {
     pub(super) fn go_back(&mut self) -> Result<Exit, Halt> {
         self.begin(StepName::WayBack)?;
-        let begun: Vec<u64> = self
-            .state
-            .changes
-            .iter()
-            .rev()
-            .filter(|(seq, mark)| **seq < RETURN_SEQ && (mark.undone.is_none() || mark.given_up))
-            .map(|(seq, _)| *seq)
-            .collect();
+        let begun = self.to_undo();
         for seq in begun {
             let is_leave = self
                 .state
@@ -51,6 +44,35 @@ impl Run<'_> {
             return Ok(exit);
         }
         self.arrived()
+    }
+
+    /// Changes to undo, the last one first. A hive is put back as a whole, with what stood in it
+    /// beside the change: so a guard, or the fallback administrator, that was taken back before
+    /// a later change is taken back once more.
+    fn to_undo(&self) -> Vec<u64> {
+        let (mut pending_above, mut undone_above) = (false, None);
+        let mut begun = Vec::new();
+        for (seq, mark) in self.state.changes.iter().rev() {
+            if *seq >= RETURN_SEQ {
+                continue;
+            }
+            let pending = mark.undone.is_none() || mark.given_up;
+            let beside = matches!(
+                mark.change,
+                Change::SetRegistryValue { .. }
+                    | Change::SetAccountRight { .. }
+                    | Change::MakeAdministrator { .. }
+            );
+            let back = beside && (pending_above || mark.undone_at < undone_above);
+            if pending || back {
+                begun.push(*seq);
+            }
+            if !beside {
+                pending_above |= pending;
+                undone_above = undone_above.max(mark.undone_at);
+            }
+        }
+        begun
     }
 
     /// A ticket that was brought and not used changed the password of the source
