@@ -25,7 +25,9 @@ pub(crate) fn generate(account: &str) -> Result<SecretBytes, KeyError> {
         let complex = is(char::is_ascii_uppercase)
             && is(char::is_ascii_lowercase)
             && is(char::is_ascii_digit);
-        if complex && !password.to_lowercase().contains(&account) {
+        // A name that is empty is in every password.
+        let named = !account.is_empty() && password.to_lowercase().contains(&account);
+        if complex && !named {
             return Ok(SecretBytes::new(password.as_bytes().to_vec()));
         }
     }

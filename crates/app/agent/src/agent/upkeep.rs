@@ -79,10 +79,17 @@ impl Agent {
             let (id, run) = (Some(order.header.order), order.header.run);
             let dir = RunDir::open(&self.state, run)?;
             match self.ask_engine(&dir, Verb::Retire)? {
-                EngineExit::Final | EngineExit::Stopped => {
+                EngineExit::Final => {
                     order.retire_at = None;
                     order.save(&self.state)?;
                     self.event(EventCode::FALLBACK_RETIRED, "", id, Some(run))?;
+                }
+                // Nothing says how the account was before, and no other try will know.
+                EngineExit::Stopped => {
+                    order.retire_at = None;
+                    order.save(&self.state)?;
+                    let detail = "the journal of its run is gone";
+                    self.event(EventCode::FALLBACK_STAYS, detail, id, Some(run))?;
                 }
                 _ => {
                     self.next_retire = self.time.monotonic() + RETIRE_AGAIN;
