@@ -2,7 +2,7 @@
 //! of the same hive must stay.
 
 use super::{hivefile, registry::Named};
-use gw_hive::{FileTime, HiveError, RegValue};
+use gw_hive::{Editor, FileTime, HiveError, RegValue};
 use gw_platform::{Before, MachineError, WinPath};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -60,7 +60,8 @@ impl Value {
     }
 }
 
-/// Sets or removes the value; `made_from` names keys that were made for it and go with it.
+/// Sets or removes the value; `made_from` names keys that were made for it and go with it, unless
+/// somebody else has put something there meanwhile.
 pub(super) fn set(
     place: &hivefile::Place<'_>,
     path: &WinPath,
@@ -79,7 +80,12 @@ pub(super) fn set(
             let exists = hive.key(key)?.is_some();
             let mut edit = hive.edit(at)?;
             match (value, made_from) {
-                (_, Some(top)) => edit.delete_key(top).map(|_| ()),
+                (_, Some(top)) => {
+                    if exists {
+                        edit.delete_value(key, name)?;
+                    }
+                    delete_empty(&mut edit, key, top)
+                }
                 (Some(value), None) => {
                     edit.create_key(key)?;
                     edit.set_value(key, name, value)
@@ -90,4 +96,22 @@ pub(super) fn set(
         };
         change().map_err(|error| hivefile::refused(path, &error))
     })
+}
+
+/// Deletes `key`, and those above it up to `top`, as far as nothing is in them.
+fn delete_empty(edit: &mut Editor<'_>, key: &str, top: &str) -> Result<(), HiveError> {
+    let mut here = key;
+    while here.len() >= top.len() {
+        if let Some(key) = edit.hive().key(here)?
+            && (!key.values()?.is_empty() || !key.subkeys()?.is_empty())
+        {
+            return Ok(());
+        }
+        edit.delete_key(here)?;
+        let Some((above, _)) = here.rsplit_once('\\') else {
+            return Ok(());
+        };
+        here = above;
+    }
+    Ok(())
 }

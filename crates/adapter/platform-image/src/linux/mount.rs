@@ -78,14 +78,18 @@ impl Volume {
     /// Does something with the image while it is not mounted, and mounts it again.
     ///
     /// # Errors
-    /// Those of `work`; or it cannot be mounted any more, and the value is good for nothing.
+    /// Those of `work`; or, if it cannot be mounted any more, the one after which nothing goes on
+    /// in this process: below an empty mount point everything would look undone.
     pub(super) fn away<T>(
         &mut self,
         work: impl FnOnce(&Path) -> Result<T, MachineError>,
     ) -> Result<T, MachineError> {
         self.release();
         let done = work(&self.image);
-        self.mount()?;
+        if let Err(error) = self.mount() {
+            tracing::error!(%error, "The volume cannot be mounted again; the process has to end");
+            return Err(MachineError::PowerCut);
+        }
         done
     }
 
