@@ -5,5 +5,6 @@ mod crash;
 mod fallback;
 mod folder;
 mod journal;
+mod rename;
 mod story;
 mod tables;

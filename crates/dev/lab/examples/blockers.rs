@@ -6,29 +6,16 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use gw_hive::{FileTime, Hive, RegValue, kind};
 use gw_lab::{
-    image::{ImageSpec, Language, Mounted, build_device},
+    image::{ImageSpec, Language, Mounted},
     offline::{Device, Documents, Tools, copy, differs},
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 #[derive(Parser)]
 struct Arguments {
-    /// Folder for images
-    #[arg(long)]
-    dir: PathBuf,
-    /// Folder of the agent's program
-    #[arg(long)]
-    bin_dir: PathBuf,
-    /// The checkers' Python
-    #[arg(long)]
-    python: PathBuf,
-    /// Folder of the checkers
-    #[arg(long)]
-    checkers: PathBuf,
+    #[command(flatten)]
+    tools: Tools,
 }
 
 const CONFIG: &str = "Windows/System32/config";
@@ -245,25 +232,17 @@ impl Ground<'_> {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let Arguments { tools } = Arguments::parse();
     let spec = ImageSpec::sample(200, Language::En);
-    let _ = fs::remove_dir_all(&arguments.dir);
-    let base = arguments.dir.join("base");
-    build_device(&spec, &base, &arguments.dir.join("cache"))?;
-    let tools = Tools {
-        agent: arguments.bin_dir.join("godwit-agent"),
-        python: arguments.python.clone(),
-        checkers: arguments.checkers.clone(),
-    };
-    let dir = arguments.dir.join("none");
-    let none = Device::new(&tools, &base, dir, &Documents::of(&spec))?;
+    let base = tools.base(&spec)?;
+    let none = Device::new(&tools, &base, tools.dir.join("none"), &Documents::of(&spec))?;
     let ended = none.play("engine")?;
     ensure!(ended == "migrated", "without a blocker it ends {ended}");
     println!("nothing planted: migrated");
 
     let mut wrong = 0;
     for (number, blocker) in BLOCKERS.iter().enumerate() {
-        let dir = arguments.dir.join(format!("{number}-{}", blocker.check));
+        let dir = tools.dir.join(format!("{number}-{}", blocker.check));
         let told = play(&tools, &spec, &base, &dir, blocker)
             .with_context(|| format!("{} ({})", blocker.what, dir.display()))?;
         match told {

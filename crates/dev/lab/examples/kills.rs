@@ -8,30 +8,19 @@
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use gw_lab::{
-    image::{ImageSpec, Language, build_device},
+    image::{ImageSpec, Language},
     offline::{Device, Documents, Tools, differs},
 };
 use gw_testkit::chaos::Dice;
 use std::{
     fs,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
 #[derive(Parser)]
 struct Arguments {
-    /// Folder for images
-    #[arg(long)]
-    dir: PathBuf,
-    /// Folder of the agent's program
-    #[arg(long)]
-    bin_dir: PathBuf,
-    /// The checkers' Python
-    #[arg(long)]
-    python: PathBuf,
-    /// Folder of the checkers
-    #[arg(long)]
-    checkers: PathBuf,
+    #[command(flatten)]
+    tools: Tools,
     /// How many processes are killed
     #[arg(long, default_value_t = 200)]
     kills: u64,
@@ -49,16 +38,10 @@ const OF_ONE_RUN: u64 = 5;
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let spec = ImageSpec::sample(arguments.files, Language::En);
-    let _ = fs::remove_dir_all(&arguments.dir);
-    let base = arguments.dir.join("base");
-    build_device(&spec, &base, &arguments.dir.join("cache"))?;
+    let tools = &arguments.tools;
+    let base = tools.base(&spec)?;
     let documents = Documents::of(&spec);
-    let tools = Tools {
-        agent: arguments.bin_dir.join("godwit-agent"),
-        python: arguments.python.clone(),
-        checkers: arguments.checkers.clone(),
-    };
-    let device = |name: &str| Device::new(&tools, &base, arguments.dir.join(name), &documents);
+    let device = |name: &str| Device::new(tools, &base, tools.dir.join(name), &documents);
 
     let whole = device("whole")?;
     let began = Instant::now();
@@ -66,7 +49,7 @@ fn main() -> Result<()> {
     let length = began.elapsed();
     println!("an unbroken run: {} ms", length.as_millis());
     ensure!(
-        differs(&tools, &base.join("disk.img"), &whole.disk())?.is_some(),
+        differs(tools, &base.join("disk.img"), &whole.disk())?.is_some(),
         "an unbroken run changes nothing: nothing would be shown"
     );
 
@@ -99,7 +82,7 @@ fn main() -> Result<()> {
         runs[usize::from(back)] += 1;
         let ended = device.play(verb)?;
         let difference = match ended == end {
-            true => differs(&tools, &goal, &device.disk())?,
+            true => differs(tools, &goal, &device.disk())?,
             false => Some(format!("it ended {ended}")),
         };
         if let Some(difference) = difference {

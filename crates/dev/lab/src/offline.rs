@@ -2,7 +2,7 @@
 //! run directory written by the words of `docs/run-directory.md`. Nothing of the product's code is
 //! used, so that what is said here of a run was read from outside.
 
-use crate::image::{ImageSpec, ProfileUser};
+use crate::image::{ImageSpec, ProfileUser, build_device};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::{
@@ -21,14 +21,34 @@ const POLL: Duration = Duration::from_millis(2);
 /// Before the first record of a journal.
 const JOURNAL_HEAD: usize = 8;
 
-/// Where the programs are.
+/// Where the programs are, and where to work.
+#[derive(clap::Args)]
 pub struct Tools {
-    /// The agent.
-    pub agent: PathBuf,
-    /// The checkers' Python.
+    /// Folder for images
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Folder of the agent's program
+    #[arg(long)]
+    pub bin_dir: PathBuf,
+    /// The checkers' Python
+    #[arg(long)]
     pub python: PathBuf,
-    /// Folder of the checkers.
+    /// Folder of the checkers
+    #[arg(long)]
     pub checkers: PathBuf,
+}
+
+impl Tools {
+    /// A device that others are copied from, in an otherwise empty folder.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn base(&self, spec: &ImageSpec) -> Result<PathBuf> {
+        let _ = fs::remove_dir_all(&self.dir);
+        let base = self.dir.join("base");
+        build_device(spec, &base, &self.dir.join("cache"))?;
+        Ok(base)
+    }
 }
 
 /// What the engine is told.
@@ -112,7 +132,7 @@ impl Device {
         Ok(Self {
             dir,
             run,
-            agent: tools.agent.clone(),
+            agent: tools.bin_dir.join("godwit-agent"),
             stage: documents.stage.clone(),
         })
     }
