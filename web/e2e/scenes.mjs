@@ -121,6 +121,8 @@ export async function scenes(browser, { base, state, folder, problems }) {
       await ready(page);
       await expecting(scene.expected ?? [], () => scene.play(page));
       await ready(page);
+      // A scene may have scrolled; the bar that stays at the top covers what goes by beneath it.
+      if (!scene.narrow) await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: join(folder, `scene-${name}.png`), fullPage: !scene.narrow });
       if (!scene.narrow && !scene.covers) {
         for (const finding of await overlaps(page)) problems.push(`scene ${name}: ${finding}`);

@@ -14,6 +14,15 @@ const summary = (s, b) => ({
   batches: s.batches.filter((one) => one.runbooks.some((r) => r.runbook_id === b.id)).length,
   finished: s.runs.filter((one) => one.summary.result === "migrated").length,
 });
+// Two of what the real server says; the second kind stops a run.
+const leftOut = ({ startup, completion }) => [
+  ...(startup?.interaction === "silent"
+    ? []
+    : [{ field: "startup.interaction", message: "no dialogs are shown on the device", stops: false }]),
+  ...(completion?.uninstall_agent
+    ? [{ field: "completion.uninstall_agent", message: "the agent does not remove itself", stops: true }]
+    : []),
+];
 const book = (b) => ({
   id: b.id,
   name: b.name,
@@ -24,6 +33,7 @@ const book = (b) => ({
   batches: 1,
   hash: "ab".repeat(32),
   document: b.document,
+  left_out: leftOut(b.document),
   join_password_set: Boolean(b.join),
   return_password_set: Boolean(b.back),
 });

@@ -66,7 +66,10 @@ export const text = {
   csvLocal: "This file has lines that cannot be right:",
   csvDone: (added: number, unchanged: number, lines: number) =>
     `${lines} lines read: ${added} added, ${unchanged} were on the list already.`,
-  csvRefused: (count: number) => `Nothing was stored: ${count} lines have to be mended.`,
+  csvRefused: (count: number) =>
+    count === 1
+      ? "Nothing was stored: one line has to be mended."
+      : `Nothing was stored: ${count} lines have to be mended.`,
   csvColumns: { line: "Line", value: "Text", message: "What is wrong" },
   saveFirst: "Save the batch, then add its devices.",
   delete: "Remove",
