@@ -43,7 +43,7 @@ impl Beside {
     pub(crate) fn wait(self) -> Result<Vec<Done>> {
         self.0
             .join()
-            .map_err(|_| anyhow!("the parts beside the lab ended without a result"))
+            .map_err(|_| anyhow!("the parts beside the others ended without a result"))
     }
 }
 
