@@ -7,7 +7,8 @@ mod postgres;
 use crate::{
     lab,
     run::{cargo, command, example, python, root, run, run_within, target_dir},
-    setup, windows,
+    setup,
+    windows::{self, Build},
     wine::{Wine, with_environment},
 };
 use anyhow::{Context, Result, bail};
@@ -110,7 +111,7 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "pg" => postgres::run_parts(),
         "web" => web(),
         "areas" => areas(),
-        "windows" => windows::run_verb(),
+        "windows" => windows::run_verb(Build::Quick),
         "lab" => lab_part(),
         "e2e" => e2e(),
         "fixtures" => fixtures(),
@@ -350,21 +351,21 @@ fn fixtures() -> Result<()> {
     }
     setup::ensure()?;
     lab::build()?;
-    windows::build()?;
+    windows::build(Build::Quick)?;
     let native = target_dir().join("debug/godwit-agent");
     let limit = Duration::from_secs(20 * 60);
     for script in FIXTURES {
         println!("-- {script}, native");
         run_within(checker(script, &dir).arg("--agent").arg(&native), limit)?;
     }
-    let _wine = Wine::start(&windows::agent())?;
+    let _wine = Wine::start(&windows::agent(Build::Quick))?;
     for script in FIXTURES {
         println!("-- {script}, cross-built under Wine, against the native one");
         run_within(
             with_environment(&mut checker(script, &dir))
                 .arg("--wine")
                 .arg("--agent")
-                .arg(windows::agent())
+                .arg(windows::agent(Build::Quick))
                 .arg("--same-as")
                 .arg(&native),
             limit,
