@@ -77,6 +77,17 @@ function exampleOf(route, links, prefer) {
   return (fitting.find(({ text }) => prefer.includes(text)) ?? fitting[0])?.to;
 }
 
+/** Links of a page, once it shows an example of each page that hangs on it: lists may come late. */
+async function linksWithExamples(page, route, prefer) {
+  const hanging = ROUTES.filter((one) => "from" in one && one.from === route.path);
+  const until = Date.now() + 15_000;
+  for (;;) {
+    const found = await linksOf(page);
+    if (hanging.every((one) => exampleOf(one, found, prefer)) || Date.now() > until) return found;
+    await page.waitForTimeout(100);
+  }
+}
+
 /**
  * Opens every page in every variant. `state` is what a signed-in context has stored; of several
  * examples of a page one whose name is in `prefer` is taken. `hasty` visits every page without a picture.
@@ -108,7 +119,7 @@ export async function shoot(browser, { base, state, folder, problems, prefer = [
         const router = await routerOf(page);
         for (const path of router.drawn) drawn.add(path);
         if (router.shown !== route.path) throw new Error(`the browser shows ${router.shown} instead`);
-        const found = await linksOf(page);
+        const found = await linksWithExamples(page, route, prefer);
         links.set(route.path, found);
         for (const { to } of found) {
           if (!router.known.some((path) => fits(path, to))) {
