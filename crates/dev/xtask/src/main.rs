@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Verb::Lab(arguments) => lab::run_verb(&arguments),
         Verb::Test { part, storm } => test::run_verb_with(part.as_deref(), &storm),
         Verb::Bench { name, json } => bench::run_verb(name.as_deref(), json.as_deref()),
-        Verb::Windows => windows::run_verb(windows::Build::Shipped),
+        Verb::Windows => windows::run_verb(),
         Verb::Fuzz(arguments) => fuzz::run_verb(&arguments),
         Verb::Ci => ci::run_verb(),
     };

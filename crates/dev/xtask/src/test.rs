@@ -7,8 +7,7 @@ mod postgres;
 use crate::{
     lab,
     run::{cargo, command, example, python, root, run, run_within, target_dir},
-    setup,
-    windows::{self, Build},
+    setup, windows,
     wine::{Wine, with_environment},
 };
 use anyhow::{Context, Result, bail};
@@ -111,7 +110,7 @@ fn run_part(part: &str, storm: &chaos::Arguments) -> Result<()> {
         "pg" => postgres::run_parts(),
         "web" => web(),
         "areas" => areas(),
-        "windows" => windows::run_verb(Build::Quick),
+        "windows" => windows::run_verb(),
         "lab" => lab_part(),
         "e2e" => e2e(),
         "fixtures" => fixtures(),
@@ -351,21 +350,21 @@ fn fixtures() -> Result<()> {
     }
     setup::ensure()?;
     lab::build()?;
-    windows::build(Build::Quick)?;
+    windows::build()?;
     let native = target_dir().join("debug/godwit-agent");
     let limit = Duration::from_secs(20 * 60);
     for script in FIXTURES {
         println!("-- {script}, native");
         run_within(checker(script, &dir).arg("--agent").arg(&native), limit)?;
     }
-    let _wine = Wine::start(&windows::agent(Build::Quick))?;
+    let _wine = Wine::start(&windows::agent())?;
     for script in FIXTURES {
         println!("-- {script}, cross-built under Wine, against the native one");
         run_within(
             with_environment(&mut checker(script, &dir))
                 .arg("--wine")
                 .arg("--agent")
-                .arg(windows::agent(Build::Quick))
+                .arg(windows::agent())
                 .arg("--same-as")
                 .arg(&native),
             limit,

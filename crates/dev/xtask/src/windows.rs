@@ -23,44 +23,28 @@ const STD: &str = "/usr/lib/rustlib/src/rust/library/Cargo.toml";
 /// The largest agent, in bytes.
 pub(crate) const AGENT_LIMIT: u64 = 10_000_000;
 
-/// How the agent is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Build {
-    /// As devices download it: one unit, whole-program optimisation.
-    Shipped,
-    /// The same sources in a third of the time, for tests; what is measured is the other one.
-    Quick,
-}
-
 /// The agent as built by [`build`].
-pub(crate) fn agent(how: Build) -> PathBuf {
-    dir(how).join(TARGET).join("release/godwit-agent.exe")
+pub(crate) fn agent() -> PathBuf {
+    dir().join(TARGET).join("release/godwit-agent.exe")
 }
 
-fn dir(how: Build) -> PathBuf {
-    target_dir().join(match how {
-        Build::Shipped => "windows",
-        Build::Quick => "windows-quick",
-    })
+fn dir() -> PathBuf {
+    target_dir().join("windows")
 }
 
-fn lane(how: Build, arguments: &[&str]) -> Command {
-    let (lto, units, level) = match how {
-        Build::Shipped => ("fat", "1", "3"),
-        Build::Quick => ("off", "16", "1"),
-    };
+fn lane(arguments: &[&str]) -> Command {
     let mut command = cargo(arguments);
     command
         .args(["-Zbuild-std=std,panic_unwind", "--target", TARGET])
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", dir(how))
+        .env("CARGO_TARGET_DIR", dir())
         // What `cargo run` has set for the native build is not meant for this one.
         .env_remove("RUSTFLAGS")
         .env_remove("RUSTUP_TOOLCHAIN")
-        .env("CARGO_PROFILE_RELEASE_LTO", lto)
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", units)
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level)
+        // One unit and whole-program optimisation: the device downloads this file.
+        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         // aws-lc-sys ships assembled objects for Windows; no assembler is needed here.
         .env("AWS_LC_SYS_PREBUILT_NASM", "1");
     command
@@ -70,8 +54,8 @@ fn lane(how: Build, arguments: &[&str]) -> Command {
 ///
 /// `cargo clippy` would put the other toolchain's linter in front of Debian's compiler, whose
 /// standard library it cannot read; so the wrapper is named here and cargo only checks.
-fn lint(how: Build, arguments: &[&str]) -> Command {
-    let mut command = lane(how, &["check", "--release", "--quiet"]);
+fn lint(arguments: &[&str]) -> Command {
+    let mut command = lane(&["check", "--release", "--quiet"]);
     command
         .args(arguments)
         .env("RUSTC_WORKSPACE_WRAPPER", CLIPPY)
@@ -92,26 +76,23 @@ pub(crate) fn fetch() -> Result<()> {
 }
 
 /// Builds the agent for Windows.
-pub(crate) fn build(how: Build) -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     if !have("x86_64-w64-mingw32-gcc") || !Path::new(RUSTC).is_file() {
         bail!("the cross compiler is missing; run `cargo xtask setup`");
     }
-    run(&mut lane(
-        how,
-        &[
-            "build",
-            "--release",
-            "--quiet",
-            "--locked",
-            "-p",
-            "godwit-agent",
-        ],
-    ))
+    run(&mut lane(&[
+        "build",
+        "--release",
+        "--quiet",
+        "--locked",
+        "-p",
+        "godwit-agent",
+    ]))
 }
 
 /// Lints a program that has two faults, one of them behind `cfg(windows)`: both must be told.
-fn linter_objects(how: Build) -> Result<()> {
-    let planted = dir(how).join("planted");
+fn linter_objects() -> Result<()> {
+    let planted = dir().join("planted");
     fs::create_dir_all(planted.join("src"))?;
     fs::write(
         planted.join("Cargo.toml"),
@@ -126,7 +107,7 @@ fn linter_objects(how: Build) -> Result<()> {
         ),
     )?;
     let manifest = planted.join("Cargo.toml");
-    let told = lint(how, &["--manifest-path"])
+    let told = lint(&["--manifest-path"])
         .arg(&manifest)
         .stdin(Stdio::null())
         .output()
@@ -141,10 +122,10 @@ fn linter_objects(how: Build) -> Result<()> {
 }
 
 /// Starts the exe under Wine in the ways that need no Windows service, and demands right answers.
-fn smoke(how: Build) -> Result<()> {
-    let scratch = dir(how).join("smoke");
+fn smoke() -> Result<()> {
+    let scratch = dir().join("smoke");
     fs::create_dir_all(&scratch)?;
-    let wine = Wine::start(&agent(how))?;
+    let wine = Wine::start(&agent())?;
     expect(
         wine.agent().arg("--version"),
         concat!("godwit-agent ", env!("CARGO_PKG_VERSION")),
@@ -196,15 +177,15 @@ fn expect(command: &mut Command, start: &str) -> Result<String> {
 }
 
 /// The verb: build, lint, start under Wine.
-pub(crate) fn run_verb(how: Build) -> Result<()> {
-    build(how)?;
-    run(&mut lint(how, &["--locked", "-p", "godwit-agent"]))?;
-    linter_objects(how)?;
+pub(crate) fn run_verb() -> Result<()> {
+    build()?;
+    run(&mut lint(&["--locked", "-p", "godwit-agent"]))?;
+    linter_objects()?;
     println!("clippy: nothing found, and a planted warning is reported");
-    let size = fs::metadata(agent(how))?.len();
-    println!("{} ({:.2} MB)", agent(how).display(), size as f64 / 1e6);
-    if how == Build::Shipped && size > AGENT_LIMIT {
+    let size = fs::metadata(agent())?.len();
+    println!("{} ({:.2} MB)", agent().display(), size as f64 / 1e6);
+    if size > AGENT_LIMIT {
         bail!("the agent is larger than 10 MB");
     }
-    smoke(how)
+    smoke()
 }
