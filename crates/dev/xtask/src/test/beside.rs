@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn a_deleted_program_still_starts_itself() {
         let copy = std::env::temp_dir().join(format!("godwit-beside-{}", std::process::id()));
-        std::fs::copy("/bin/sleep", &copy).expect("a copy of sleep");
+        // By another process: one that this process had open for writing could not be started
+        // while a neighbouring test starts something.
+        let made = Command::new("cp").arg("/bin/sleep").arg(&copy).status();
+        assert!(made.expect("cp starts").success());
         let mut first = Command::new(&copy).arg("60").spawn().expect("it starts");
         std::fs::remove_file(&copy).expect("its file goes");
         let again = Command::new(format!("/proc/{}/exe", first.id()))
