@@ -32,23 +32,31 @@ migrations! { 1 "0001_first"; }
 
 pub(crate) const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL)";
 
-/// Statements that open a transaction for changes.
-pub(crate) fn begin(tx: &Tx) -> &'static str {
-    if tx.is_postgres() {
-        "BEGIN ISOLATION LEVEL SERIALIZABLE"
-    } else {
-        "BEGIN IMMEDIATE"
+/// Opens a transaction for changes, as one request.
+///
+/// On PostgreSQL every such transaction takes a lock before its snapshot, which only an `alone` one
+/// keeps others out of: no other runs beside it, so it has nothing to collide with. PostgreSQL
+/// takes the snapshot at the first query, and LOCK TABLE is none (SET TRANSACTION, LOCK).
+pub(crate) fn begin(tx: &Tx, alone: bool) -> &'static str {
+    match (tx.is_postgres(), alone) {
+        (false, _) => "BEGIN IMMEDIATE",
+        (true, false) => {
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE schema_step IN ROW SHARE MODE"
+        }
+        (true, true) => {
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE schema_step IN EXCLUSIVE MODE"
+        }
     }
 }
 
-/// Keeps two servers from migrating at once (PostgreSQL; SQLite's BEGIN IMMEDIATE does it there).
-/// The lock ends with the transaction.
-pub(crate) async fn lock_migrations(tx: &mut Tx) -> Result<(), StoreError> {
+/// Opens the transaction of a migration. The advisory lock ends with it. At READ COMMITTED, because
+/// a server that waited for the lock has to see what the one before it did.
+pub(crate) fn begin_migration(tx: &Tx) -> &'static str {
     if tx.is_postgres() {
-        tx.script("SELECT pg_advisory_xact_lock(7230000001)")
-            .await?;
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7230000001)"
+    } else {
+        "BEGIN IMMEDIATE"
     }
-    Ok(())
 }
 
 /// Whether a transaction that met this error should be tried again from its start.

@@ -2,13 +2,21 @@
 
 use crate::{
     StoreError, Tx,
-    dialect::{MIGRATION_TABLE, MIGRATIONS, lock_migrations},
+    dialect::{self, MIGRATION_TABLE, MIGRATIONS},
     value::args,
 };
 
-/// Applies the steps that are missing, inside the caller's transaction.
+/// Applies the steps that are missing, in a transaction that no other server's overlaps: a second
+/// server that starts at the same time waits, and then finds nothing left to do.
 pub(crate) async fn migrate(tx: &mut Tx) -> Result<(), StoreError> {
-    lock_migrations(tx).await?;
+    tx.script(dialect::begin_migration(tx)).await?;
+    let done = steps(tx).await;
+    tx.script(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })
+        .await?;
+    done
+}
+
+async fn steps(tx: &mut Tx) -> Result<(), StoreError> {
     tx.script(MIGRATION_TABLE).await?;
     let found = tx
         .number("SELECT MAX(number) FROM schema_step", vec![])

@@ -41,16 +41,11 @@ impl Store {
             Place::Sqlite(path) => Readers::Sqlite(dialect::sqlite_pool(path, false)),
             Place::Postgres(url) => Readers::Postgres(dialect::postgres_pool(url, 8)?),
         };
-        let store = Self(Arc::new(Inner {
+        migrate(&place).await?;
+        Ok(Self(Arc::new(Inner {
             readers,
             writer: Writer::start(place)?,
-        }));
-        store
-            .write(Lane::Agents, async |tx: &mut Tx| {
-                crate::migrate::migrate(tx).await
-            })
-            .await?;
-        Ok(store)
+        })))
     }
 
     /// A connection to read from. Each statement sees what was committed before it.
@@ -92,6 +87,28 @@ impl Store {
         match &self.0.readers {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn migrate(place: &Place) -> Result<(), StoreError> {
+    let failed = StoreError::database("open a connection");
+    match place {
+        Place::Sqlite(path) => {
+            let pool = dialect::sqlite_pool(path, true);
+            let mut tx = Tx::new(Conn::Sqlite(pool.acquire().await.map_err(failed)?));
+            let done = crate::migrate::migrate(&mut tx).await;
+            drop(tx);
+            pool.close().await;
+            done
+        }
+        Place::Postgres(url) => {
+            let pool = dialect::postgres_pool(url, 1)?;
+            let mut tx = Tx::new(Conn::Postgres(pool.acquire().await.map_err(failed)?));
+            let done = crate::migrate::migrate(&mut tx).await;
+            drop(tx);
+            pool.close().await;
+            done
         }
     }
 }

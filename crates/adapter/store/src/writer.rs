@@ -4,7 +4,7 @@
 //! as many as arrive within 5 ms in one transaction, each inside a savepoint, commits once, and
 //! only then answers: a committed answer survives a power cut (`synchronous=FULL`), and a thousand
 //! agents share one flush. On PostgreSQL each unit is a SERIALIZABLE transaction of its own, tried
-//! again when the database asks for it.
+//! again when the database asks for it, in the end alone.
 
 use crate::{Place, StoreError, Tx, dialect, tx::Conn};
 use futures::FutureExt as _;
@@ -24,8 +24,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const GROUP: Duration = Duration::from_millis(5);
 /// Writing connections to PostgreSQL.
 const CONNECTIONS: u32 = 8;
-/// How often a colliding transaction is tried.
-const ATTEMPTS: u32 = 40;
+/// How often a transaction that collides is tried beside others. Many that want the same few rows,
+/// as when a wave of devices asks for the last licences, can go on colliding for as long as they
+/// overlap; after this one is let through alone.
+const BESIDE_OTHERS: u32 = 8;
+/// How often it is tried at all. Alone nothing of ours collides with it; someone at the database's
+/// own prompt may.
+const ATTEMPTS: u32 = BESIDE_OTHERS + 8;
 
 /// Who waits for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,8 @@ where
 
     fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
         let answer = match (commit, self.result) {
+            // What the last of many collisions happened to say helps nobody.
+            (Err(error @ StoreError::Contention { .. }), _) => Err(error.into()),
             // A refusal of the work itself is more useful than the failure to commit nothing.
             (_, Some(Err(error))) => Err(error),
             (Ok(()), Some(Ok(value))) => Ok(value),
@@ -211,7 +218,7 @@ async fn sqlite(path: &std::path::Path, mut inbox: Inbox) {
             }
         };
         let mut tx = Tx::new(Conn::Sqlite(conn));
-        if let Err(error) = tx.exec(dialect::begin(&tx), vec![]).await {
+        if let Err(error) = tx.script(dialect::begin(&tx, false)).await {
             first.answer(Err(error));
             continue;
         }
@@ -311,7 +318,11 @@ async fn serializable(pool: &sqlx::PgPool, mut unit: Box<dyn Unit>) {
             }
         };
         let mut tx = Tx::new(Conn::Postgres(conn));
-        if let Err(error) = tx.exec(dialect::begin(&tx), vec![]).await {
+        if let Err(error) = tx
+            .script(dialect::begin(&tx, attempt > BESIDE_OTHERS))
+            .await
+        {
+            let _ = tx.exec("ROLLBACK", vec![]).await;
             return unit.answer(Err(error));
         }
         let fine = unit.run(&mut tx).await;

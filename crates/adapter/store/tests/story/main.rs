@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 mod access;
+mod crowd;
 mod directory;
 mod plan;
 mod running;
@@ -27,6 +28,18 @@ async fn on_postgresql() {
     let name = format!("godwit_story_{}", std::process::id());
     let fresh = testing::fresh_database(&url, &name).await.unwrap();
     story(Place::Postgres(fresh)).await;
+    testing::drop_database(&url, &name).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_servers_on_postgresql() {
+    let Ok(url) = std::env::var("PG_URL") else {
+        eprintln!("PG_URL is not set: the crowd on PostgreSQL was not let in");
+        return;
+    };
+    let name = format!("godwit_crowd_{}", std::process::id());
+    let fresh = testing::fresh_database(&url, &name).await.unwrap();
+    crowd::crowd(Place::Postgres(fresh)).await;
     testing::drop_database(&url, &name).await.unwrap();
 }
 
