@@ -1,6 +1,8 @@
 // Faults that the made-up server plants on purpose: with each of them the walk and the pictures must
 // fail. A script among these is added to the page, as a mistake in the console itself would be.
-const later = (act) => `addEventListener("load", () => setTimeout(() => { ${act} }, 300));`;
+// It waits for the page's heading, which comes late on a busy machine.
+const later = (act) =>
+  `addEventListener("load", () => { const act = () => (document.querySelector("h1") ? (() => { ${act} })() : setTimeout(act, 50)); setTimeout(act, 300); });`;
 
 /** @type {Record<string, { script?: string, result?: string, says: string }>} */
 export const FAULTS = {
