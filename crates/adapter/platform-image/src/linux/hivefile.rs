@@ -194,6 +194,7 @@ pub(super) fn revert_as(
     if read(&file, &image.file)? != old {
         swap_in(place, &image.file, &file, &old)?;
     }
+    forget_new(&image.file, &file)?;
     restore_short_name(&image.file, image.short_name.as_deref(), &file);
     (place.sync)()
 }
@@ -367,11 +368,7 @@ pub(super) fn swap_in(
     bytes: &[u8],
 ) -> Result<(), MachineError> {
     let io = |error: std::io::Error| MachineError::io(hive.as_str(), &error);
-    let name = file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("hive");
-    let beside = file.with_file_name(format!("{name}.godwit-new"));
+    let beside = beside(file);
     let mut new = fs::File::create(&beside).map_err(io)?;
     new.write_all(bytes).map_err(io)?;
     new.sync_all().map_err(io)?;
@@ -380,6 +377,26 @@ pub(super) fn swap_in(
     (place.sync)()?;
     fs::rename(&beside, file).map_err(io)?;
     (place.sync)()
+}
+
+/// Where the new bytes of a hive lie until they take its place.
+fn beside(file: &Path) -> PathBuf {
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("hive");
+    file.with_file_name(format!("{name}.godwit-new"))
+}
+
+/// Removes new bytes that a process which was cut short left beside a hive: whoever goes back wants
+/// the old ones.
+fn forget_new(hive: &WinPath, file: &Path) -> Result<(), MachineError> {
+    match fs::remove_file(beside(file)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(MachineError::io(format!("{hive}.godwit-new"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 const SHORT_NAME: &str = "system.ntfs_dos_name";
@@ -421,4 +438,26 @@ fn move_logs(
         }
     }
     (place.sync)()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_bytes_that_a_cut_left_beside_a_hive_go_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let hive: WinPath = "C:\\NTUSER.DAT".parse().unwrap();
+        let file = dir.path().join("NTUSER.DAT");
+        fs::write(&file, b"old").unwrap();
+        fs::write(dir.path().join("NTUSER.DAT.LOG1"), b"log").unwrap();
+        fs::write(beside(&file), b"half of the ne").unwrap();
+        for _ in 0..2 {
+            forget_new(&hive, &file).unwrap();
+            let entries = fs::read_dir(dir.path()).unwrap().flatten();
+            let mut left: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+            left.sort();
+            assert_eq!(left, ["NTUSER.DAT", "NTUSER.DAT.LOG1"]);
+        }
+    }
 }
